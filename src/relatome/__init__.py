@@ -1,0 +1,1 @@
+"""Relatome reads the biomedical literature: entities, typed relations and adverse effects, each with its evidence."""
