@@ -1,0 +1,270 @@
+"""Where sentences end in biomedical text, as ranges over the original text.
+
+Rules, no model: every full stop, question and exclamation mark is a candidate, found by one compiled pattern and
+judged by what stands directly around it. General-English splitters end a sentence after ``et al.``, ``pv.``, ``E.`` or
+``i.p.`` and separate the two arguments of a relation; where a stop could be either, these rules do not split, because
+a sentence too long costs a little context and a sentence too short costs the relation. One pass, linear in the text.
+
+Gold mentions do not influence the split unless asked for: a split that knows where the mentions are tells the model
+something a raw text would not. What splitting loses is measured instead (``scoring.budget``).
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+
+from relatome.documents import Document, Span
+
+VERSION = "1"
+"""Changes whenever a rule does: part of every signature and cache key that depends on sentences."""
+
+
+def split(text: str, *, keep: Sequence[Span] = (), breaks: Sequence[int] = ()) -> list[Span]:
+    """The sentences of ``text``, in order, as half-open ranges.
+
+    Parameters
+    ----------
+    text
+        Any text; line ends and tabs are blanks, a blank line is always a boundary.
+    keep
+        Ranges, such as mentions, that no boundary may fall into: stronger than every rule and than ``breaks``.
+    breaks
+        Offsets where a sentence ends whatever the text looks like: where a title, an abstract, a section starts.
+
+    Returns
+    -------
+    list of Span
+        No range begins or ends with white space, none is empty or overlaps another, and all that is not
+        white space is in one of them.
+
+    Examples
+    --------
+    >>> text = "Growth of E. coli fell (p < 0.05). Drugs were given i.p. to mice."
+    >>> [text[start:end] for start, end in split(text)]
+    ['Growth of E. coli fell (p < 0.05).', 'Drugs were given i.p. to mice.']
+    """
+    kept = _merged(keep)
+    sentences: list[Span] = []
+    start = 0
+    for first, last in _segments(text, kept, breaks):
+        start = first
+        for end, following in _stops(text, first, last):
+            if not _inside(kept, end, following):
+                _append(sentences, text, start, end)
+                start = following
+        _append(sentences, text, start, last)
+    return sentences
+
+
+def of(document: Document, *, keep_mentions: bool = False) -> tuple[Span, ...]:
+    """The document's own sentences, or where it has none, those of its text split at its passages.
+
+    Parameters
+    ----------
+    keep_mentions
+        Never split inside a mention. Right where mentions are given (a curator's, a tagger's own); wrong in an
+        evaluation, where gold mentions would tell the split what raw text does not: so not the default.
+
+    Examples
+    --------
+    >>> of(Document("1", "Aspirin helps. It also harms."))
+    (Span(start=0, end=14), Span(start=15, end=29))
+    """
+    if document.sentences:
+        return document.sentences
+    keep = [mention.span for mention in document.mentions] if keep_mentions else []
+    breaks = [offset for passage in document.passages for offset in (passage.start, passage.end)]
+    return tuple(split(document.text, keep=keep, breaks=breaks))
+
+
+def _append(sentences: list[Span], text: str, start: int, end: int) -> None:
+    piece = text[start:end]
+    stripped = piece.strip()
+    if stripped:
+        start += len(piece) - len(piece.lstrip())
+        sentences.append(Span(start, start + len(stripped)))
+
+
+def _merged(keep: Sequence[Span]) -> tuple[list[int], list[int]]:
+    """Starts and ends of the union of ``keep``, sorted, so that one bisection answers for all of them."""
+    starts: list[int] = []
+    ends: list[int] = []
+    for start, end in sorted(keep):
+        if ends and start < ends[-1]:
+            ends[-1] = max(ends[-1], end)
+        elif start < end:
+            starts.append(start)
+            ends.append(end)
+    return starts, ends
+
+
+def _inside(kept: tuple[list[int], list[int]], end: int, following: int) -> bool:
+    """Whether a boundary between ``end`` and ``following`` would take something off a kept range."""
+    starts, ends = kept
+    index = bisect_left(starts, following) - 1
+    return index >= 0 and ends[index] > end
+
+
+def _segments(text: str, kept: tuple[list[int], list[int]], breaks: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ranges between the boundaries that no rule can remove: breaks and blank lines."""
+    cuts = {(offset, offset) for offset in breaks if 0 < offset < len(text)}
+    cuts.update(match.span() for match in _BLANK_LINE.finditer(text))
+    start = 0
+    for end, following in sorted(cuts):
+        if not _inside(kept, end, following):
+            yield start, end
+            start = end  # the white space itself is stripped later; a break may lie inside it
+    yield start, len(text)
+
+
+def _stops(text: str, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Boundaries in ``text[first:last]``: where a sentence ends and where the next one starts.
+
+    A stop inside brackets is held back until the bracket closes: then it is dropped, unless the bracket proves long
+    enough to hold sentences of its own, or never closes.
+    """
+    found: list[tuple[int, int]] = []
+    opened: list[int] = []
+    start = first
+    for match in _CANDIDATE.finditer(text, first, last):
+        at = match.start()
+        if match.lastgroup == "open":
+            opened.append(at)
+            continue
+        if match.lastgroup == "close":
+            if opened and _PAIRS[text[opened[-1]]] == text[at]:
+                start = _forget(found, opened.pop(), at, start, first)
+            continue
+        bracket = -1
+        for closer in match["closers"] or "":
+            if closer in ")]" and opened and _PAIRS[text[opened[-1]]] == closer:
+                bracket = opened.pop()
+                start = _forget(found, bracket, at, start, first)
+        end, following = match.end("stop"), match.end()
+        if _is_boundary(text, start, at, end, following, last, bracket):
+            found.append((end, following))
+            start = following
+    yield from found
+
+
+def _forget(found: list[tuple[int, int]], opened: int, closed: int, start: int, first: int) -> int:
+    """Drop the stops inside a bracket that is no longer than one remark; the start of the sentence now open."""
+    if closed - opened <= _LONG_BRACKET:
+        while found and found[-1][0] > opened:
+            found.pop()
+        return found[-1][1] if found else first
+    return start
+
+
+def _is_boundary(text: str, start: int, at: int, end: int, following: int, last: int, bracket: int) -> bool:
+    """Whether the stop at ``at`` ends the sentence that began at ``start``; ``following`` is the next character."""
+    if following >= last:
+        return False
+    upcoming = _NEXT.match(text, following, min(last, following + 40))
+    if upcoming is None:
+        return False
+    word = upcoming["word"]
+    starter = word in _STARTERS
+    if bracket >= 0 and bracket > start and text[at] == "." and not starter:
+        return False  # "(10 mg i.p.) Rats": the stop is the remark's, not the sentence's
+    if text[at] != "." or at + 1 < end and text[at + 1] == ".":
+        return not word[0].islower()
+    before = text[max(start, at - 40) : at].rsplit(None, 1)
+    token = before[-1].lstrip("([{\"'“‘") if before else ""
+    if not token:
+        return False
+    lowered = token.lower()
+    if word[0].islower() and not (_MIXED.match(word) and _CLEAR.search(token) and lowered not in _ABBREVIATIONS):
+        return False
+    if _LABEL.fullmatch(text, start, at):
+        return False
+    if lowered in _NEVER_LAST:
+        return False
+    digit = word[0].isdigit()
+    if lowered in _BEFORE_NUMBER:
+        return not (digit or len(word) == 1 or _ROMAN.fullmatch(word))
+    if lowered in _MAYBE_LAST or _DOTTED.fullmatch(token):
+        return starter
+    if _NUMERAL.fullmatch(token):
+        if at - len(token) <= start or (len(before) > 1 and before[0][-1] in ":;,"):
+            return False  # a list's "1. The", "as follows: 2. The"
+        return not (digit and len(token) == 1)  # "0. 05", as some old records have it
+    if len(token) == 1 and token.isalpha():
+        if token.islower():
+            return starter
+        previous = before[0].rsplit(None, 1)[-1] if len(before) > 1 else ""
+        if at - len(token) <= start:
+            return False
+        return starter or (previous.lower() in _BEFORE_LETTER)
+    return True
+
+
+_LONG_BRACKET = 300
+_PAIRS = {"(": ")", "[": "]"}
+
+_BLANK_LINE = re.compile(r"\n\s*\n|\u2029|\f")
+
+# A run of stops is entered only at its first character, so that a line of a million dots stays linear.
+_CANDIDATE = re.compile(
+    r"""
+    (?P<open>[(\[])
+    | (?P<close>[)\]])
+    | (?P<stop>
+        (?<![.?!])[.?!]+(?P<closers>[)\]}"'”’»]*)(?=\s)     # a stop, then white space
+      | (?<=[a-z]{3})\.(?=[A-Z][a-z]*[\s,:])                # "ended.The next", as some records have it
+      | (?<=[a-z]{3})\.\d{1,3}(?:[,–-]\d{1,3}){0,9}(?=\s+[A-Z])  # "ended.12,13 The next": references
+      )\s*
+    """,
+    re.VERBOSE,
+)
+_NEXT = re.compile(r"[(\[{\"'“‘«<>±+*•–—-]*\s*(?P<word>[^\W_][\w'’-]*)")
+
+_MIXED = re.compile(r"[a-z]{1,3}[A-Z0-9]|[a-z]+-[A-Z]|[α-ω]-?[A-Za-z0-9]|c-[A-Za-z]|p\d")
+_CLEAR = re.compile(r"(?:[a-z]{3}|[0-9%)\]])[\"'”’)\]]*\Z")
+_DOTTED = re.compile(r"[A-Za-z](?:\.-?[A-Za-z]){1,4}")
+_NUMERAL = re.compile(r"\d{1,2}|[ivx]{1,4}|[IVX]{2,4}")
+_ROMAN = re.compile(r"[IVX]+[a-c]?|[A-Z]\d{1,3}[A-Za-z]?")
+_LABEL = re.compile(
+    r"\s*(?:backgrounds?|aims?|objectives?|purpose|introduction|context|setting|design|(?:materials?|patients?|subjects)"
+    r"(?:\s(?:and|&)\smethods?)?|methods?|methodology|interventions?|measurements?|results?|findings|discussion|"
+    r"conclusions?|significance|summary|importance|rationale|hypothesis|case\s(?:report|summary|presentation)|"
+    r"study\sdesign|main\soutcome\smeasures?)"
+    r"(?:(?:\s(?:and|&)\s|/)(?:backgrounds?|aims?|objectives?|purpose|design|methods?|results?|findings|discussion|"
+    r"conclusions?|significance|setting|relevance|importance))?",
+    re.IGNORECASE,
+)
+
+_NEVER_LAST = frozenset(
+    "e.g i.e eg ie vs v.s versus fig figs dr drs prof mr mrs ms mme st ste cf ca c.a approx viz subsp ssp subspp bv pv "
+    "f.sp var nr ibid".split()
+)
+_BEFORE_NUMBER = frozenset(
+    "no nos vol pp p ref refs eq eqs eqn tab table suppl sect sec ch chap art lot cat ver exp expt grp pt".split()
+)
+_MAYBE_LAST = frozenset(
+    "al etc sp spp cv resp inc ltd co corp bros univ dept gen nov comb syn jr sr hr hrs min max avg wt vol conc temp "
+    "int ext mol soln i.v i.p i.m s.c p.o b.i.d t.i.d q.i.d q.d u.s u.k u.s.a d.c a.m p.m n.s s.d s.e s.e.m o.d "
+    "i.c.v i.t i.d i.n i.g v/v w/v b.w bw sci med biol chem res proc natl acad j am nat jan feb aug sept oct nov "
+    "dec assoc ed eds trans aq".split()
+)
+_ABBREVIATIONS = _NEVER_LAST | _BEFORE_NUMBER | _MAYBE_LAST
+_BEFORE_LETTER = frozenset(
+    "vitamin vitamins hepatitis group groups type types subtype factor protein class grade stage phase part arm panel "
+    "experiment influenza virus antigen cyclosporin cyclosporine ciclosporin mitomycin amphotericin immunoglobulin "
+    "coenzyme provitamin botulinum toxin kinase domain subunit serotype allele genotype haplotype patient case cohort "
+    "drug compound and or".split()
+)
+_STARTERS = frozenset(
+    "The This These Those That There They Their Then Thus Therefore To Two Three Four A An All Although After Also "
+    "Additionally Among Analysis And As At Animals Another Any Based Because Before Besides Both But By Compared "
+    "Consequently Conversely Data Despite Does Drug During Each Early Eight Eleven Eighteen Even Evidence Except "
+    "Finally First Five Following For Four Fourteen From Further Furthermore Group Groups He Hence Her Here His "
+    "However How If Importantly In Increased Indeed Interestingly Is It Its Like Low Mean Mice Moreover Most More "
+    "Neither Nevertheless Nine No None Nonetheless Not Notably Of On Once One Only Or Other Our Out Over Overall "
+    "Patient Patients Previous Rats Recent Recently Results Second Secondly Several She Similar Similarly Since Six "
+    "Seven Some Specifically Such Subjects Subsequent Subsequently Ten Thirdly Though Through Treatment Twelve Twenty "
+    "Under Unlike Until Upon Using Was We Were What When Where Whereas Whether Which While Who With Within Without Yet "
+    "Here Methods Method Conclusion Conclusions Objective Background Result".split()
+)
