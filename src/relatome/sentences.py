@@ -166,39 +166,50 @@ def _is_boundary(text: str, start: int, at: int, end: int, following: int, last:
     if upcoming is None:
         return False
     word = upcoming["word"]
-    starter = word in _STARTERS
+    mark = text[upcoming.end() : upcoming.end() + 1]
+    starter = (word in _STARTERS and mark != ".") or (word.isupper() and mark == ":")  # not the A of "Lee, K. A."
     if bracket >= 0 and bracket > start and text[at] == "." and not starter:
         return False  # "(10 mg i.p.) Rats": the stop is the remark's, not the sentence's
-    if text[at] != "." or at + 1 < end and text[at + 1] == ".":
+    if text[at] != "." or (at + 1 < end and text[at + 1] == "."):
         return not word[0].islower()
     before = text[max(start, at - 40) : at].rsplit(None, 1)
     token = before[-1].lstrip("([{\"'“‘") if before else ""
     if not token:
         return False
     lowered = token.lower()
+    if token.isupper() and len(token) > 1 and lowered not in _ALSO_IN_CAPITALS:
+        lowered = token  # "treatment of ED.", "patients with CF.": no abbreviation of the lists below
     if word[0].islower() and not (_MIXED.match(word) and _CLEAR.search(token) and lowered not in _ABBREVIATIONS):
         return False
     if _LABEL.fullmatch(text, start, at):
         return False
     if lowered in _NEVER_LAST:
         return False
+    previous = before[0].rsplit(None, 1)[-1] if len(before) > 1 else ""
+    if lowered in _UNITS and previous[-1:].isdigit():
+        return True  # "for 30 min. Hippocampal"
     digit = word[0].isdigit()
     if lowered in _BEFORE_NUMBER:
         return not (digit or len(word) == 1 or _ROMAN.fullmatch(word))
     if lowered in _MAYBE_LAST or _DOTTED.fullmatch(token):
         return starter
     if _NUMERAL.fullmatch(token):
-        if at - len(token) <= start or (len(before) > 1 and before[0][-1] in ":;,"):
+        if at - len(token) <= start or previous[-1:] in (":", ";", ","):
             return False  # a list's "1. The", "as follows: 2. The"
         return not (digit and len(token) == 1)  # "0. 05", as some old records have it
     if len(token) == 1 and token.isalpha():
         if token.islower():
             return starter
-        previous = before[0].rsplit(None, 1)[-1] if len(before) > 1 else ""
         if at - len(token) <= start:
             return False
-        return starter or (previous.lower() in _BEFORE_LETTER)
+        if len(previous) > 5 and len(word) > 2 and previous.endswith(_LETTERED_ENDINGS):
+            return True  # "cathepsin B. Caspases": names that end in a letter
+        return starter or previous.lower() in _BEFORE_LETTER or (token == "C" and previous[-1:].isdigit())
     return True
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 _LONG_BRACKET = 300
@@ -219,9 +230,9 @@ _CANDIDATE = re.compile(
     """,
     re.VERBOSE,
 )
-_NEXT = re.compile(r"[(\[{\"'“‘«<>±+*•–—-]*\s*(?P<word>[^\W_][\w'’-]*)")
+_NEXT = re.compile(r"[(\[{\"'“‘«<>±+*•–—/)-]*\s*(?P<word>[^\W_][\w'’-]*)")
 
-_MIXED = re.compile(r"[a-z]{1,3}[A-Z0-9]|[a-z]+-[A-Z]|[α-ω]-?[A-Za-z0-9]|c-[A-Za-z]|p\d")
+_MIXED = re.compile(r"[a-z]{1,3}[A-Z0-9]|[a-z]+(?:\d|-[A-Z])|[α-ω]-?[A-Za-z0-9]|c-[A-Za-z]")
 _CLEAR = re.compile(r"(?:[a-z]{3}|[0-9%)\]])[\"'”’)\]]*\Z")
 _DOTTED = re.compile(r"[A-Za-z](?:\.-?[A-Za-z]){1,4}")
 _NUMERAL = re.compile(r"\d{1,2}|[ivx]{1,4}|[IVX]{2,4}")
@@ -236,27 +247,30 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 
-_NEVER_LAST = frozenset(
+_NEVER_LAST = _words(
     "e.g i.e eg ie vs v.s versus fig figs dr drs prof mr mrs ms mme st ste cf ca c.a approx viz subsp ssp subspp bv pv "
-    "f.sp var nr ibid".split()
+    "f.sp var nr ibid"
 )
-_BEFORE_NUMBER = frozenset(
-    "no nos vol pp p ref refs eq eqs eqn tab table suppl sect sec ch chap art lot cat ver exp expt grp pt".split()
+_BEFORE_NUMBER = _words(
+    "no nos vol pp p ref refs eq eqs eqn tab table suppl sect sec ch chap art lot cat ver exp expt grp pt"
 )
-_MAYBE_LAST = frozenset(
+_MAYBE_LAST = _words(
     "al etc sp spp cv resp inc ltd co corp bros univ dept gen nov comb syn jr sr hr hrs min max avg wt vol conc temp "
     "int ext mol soln i.v i.p i.m s.c p.o b.i.d t.i.d q.i.d q.d u.s u.k u.s.a d.c a.m p.m n.s s.d s.e s.e.m o.d "
     "i.c.v i.t i.d i.n i.g v/v w/v b.w bw sci med biol chem res proc natl acad j am nat jan feb aug sept oct nov "
-    "dec assoc ed eds trans aq".split()
+    "dec assoc ed eds trans aq"
 )
+_ALSO_IN_CAPITALS = _words("fig figs no nos vol vs st dr i.v i.p i.m s.c p.o u.s u.k u.s.a e.g i.e")
+_LETTERED_ENDINGS = ("in", "ins", "ine", "ase", "or", "ide")
+_UNITS = _words("min h hr hrs s sec d wk yr ml l kg g mg mm cm nm in")
 _ABBREVIATIONS = _NEVER_LAST | _BEFORE_NUMBER | _MAYBE_LAST
-_BEFORE_LETTER = frozenset(
+_BEFORE_LETTER = _words(
     "vitamin vitamins hepatitis group groups type types subtype factor protein class grade stage phase part arm panel "
     "experiment influenza virus antigen cyclosporin cyclosporine ciclosporin mitomycin amphotericin immunoglobulin "
     "coenzyme provitamin botulinum toxin kinase domain subunit serotype allele genotype haplotype patient case cohort "
-    "drug compound and or".split()
+    "drug compound and or degrees degree ° deg"
 )
-_STARTERS = frozenset(
+_STARTERS = _words(
     "The This These Those That There They Their Then Thus Therefore To Two Three Four A An All Although After Also "
     "Additionally Among Analysis And As At Animals Another Any Based Because Before Besides Both But By Compared "
     "Consequently Conversely Data Despite Does Drug During Each Early Eight Eleven Eighteen Even Evidence Except "
@@ -264,7 +278,7 @@ _STARTERS = frozenset(
     "However How If Importantly In Increased Indeed Interestingly Is It Its Like Low Mean Mice Moreover Most More "
     "Neither Nevertheless Nine No None Nonetheless Not Notably Of On Once One Only Or Other Our Out Over Overall "
     "Patient Patients Previous Rats Recent Recently Results Second Secondly Several She Similar Similarly Since Six "
-    "Seven Some Specifically Such Subjects Subsequent Subsequently Ten Thirdly Though Through Treatment Twelve Twenty "
+    "Seven Some Specifically Such Subjects Subsequent Subsequently Ten Thirdly Together Though Through Treatment Twelve Twenty "
     "Under Unlike Until Upon Using Was We Were What When Where Whereas Whether Which While Who With Within Without Yet "
-    "Here Methods Method Conclusion Conclusions Objective Background Result".split()
+    "Here Methods Method Conclusion Conclusions Objective Background Result"
 )
