@@ -1,0 +1,207 @@
+"""ChemProt, the BioCreative VI task: three or four tab-separated files that belong together.
+
+    *_abstracts.tsv      PMID, title, abstract
+    *_entities.tsv       PMID, T1, CHEMICAL | GENE-Y | GENE-N | GENE, start, end, text
+    *_relations.tsv      PMID, CPR:4, "Y " or "N ", INHIBITOR, Arg1:T7, Arg2:T39
+    *_gold_standard.tsv  PMID, CPR:4, Arg1:T7, Arg2:T39                            evaluated groups only
+
+Offsets count ``title TAB abstract``, so the text keeps that tab. GENE-Y is a gene that could be linked to a database,
+GENE-N one that could not. The relations file says more than the gold standard: relations of groups that are not
+evaluated, and two relation types of one group between the same pair, which are one line in the gold standard.
+
+References
+----------
+Krallinger et al. 2017, Overview of the BioCreative VI chemical-protein interaction track.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from relatome.documents import Document, Mention, Passage, Relation
+from relatome.errors import FormatError, InputError, OffsetError
+from relatome.formats.files import Line, OnReject, numbered, settle, shown, writing
+
+EVALUATED = ("CPR:3", "CPR:4", "CPR:5", "CPR:6", "CPR:9")
+
+
+def read(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Document]:
+    """The documents of a ChemProt release, in the order of its abstracts file.
+
+    Abstracts are streamed; the rows of the other files, which may be in another order, are held.
+
+    Parameters
+    ----------
+    path
+        The ``*_abstracts.tsv`` file, plain or gzip. Its siblings are found by name; a test set without relations,
+        or without entities, is fine.
+    on_reject
+        Told about a document that cannot be read, which is then left out; without it the error is raised.
+
+    Raises
+    ------
+    FormatError
+        A line has the wrong columns.
+    OffsetError
+        An entity's offsets do not give its text.
+    """
+    entities = _Table(_sibling(path, "entities"), 6)
+    fine = _sibling(path, "relations")
+    relations = _Table(fine, 6) if fine else _Table(_sibling(path, "gold_standard"), 4)
+    for line in numbered(path):
+        if not line.text.strip():
+            continue
+        try:
+            document = _document(line, entities, relations)
+        except InputError as problem:
+            problem.at(path=shown(path), line=line.number)
+            settle(problem, on_reject)
+            continue
+        yield document
+    for table in (entities, relations):
+        for problem in table.left_over(path):
+            settle(problem, on_reject)
+
+
+def write(documents: Iterable[Document], path: str | Path | TextIO) -> int:
+    """Write relations as the official scorer reads them, one line each: ``PMID, group, Arg1:T7, Arg2:T39``.
+
+    Only the five evaluated groups are written, each pair once per group, as in the official gold standard. A
+    relation whose type is itself a group (``CPR:4``) needs no ``group`` attribute. Texts and entities are not
+    written: the scorer reads none.
+
+    Returns
+    -------
+    int
+        How many lines were written.
+    """
+    count = 0
+    with writing(path) as stream:
+        for document in documents:
+            seen: dict[tuple[str, str, str], None] = {}
+            for relation in document.relations:
+                group = str(relation.attributes.get("group", relation.type))
+                if relation.level == "mention" and group in EVALUATED:
+                    seen[(group, relation.head, relation.tail)] = None
+            stream.writelines(f"{document.id}\t{group}\tArg1:{head}\tArg2:{tail}\n" for group, head, tail in seen)
+            count += len(seen)
+    return count
+
+
+class _Table:
+    """The rows of a sibling file by document; each row knows its line."""
+
+    def __init__(self, path: Path | None, columns: int) -> None:
+        self.path = path
+        self.rows: dict[str, list[tuple[int, list[str]]]] = {}
+        if path is None:
+            return
+        for line in numbered(path):
+            if line.text.strip():
+                try:
+                    row = _columns(line, columns)
+                except InputError as problem:
+                    problem.at(path=shown(path))
+                    raise
+                self.rows.setdefault(row[0], []).append((line.number, row))
+
+    def take(self, identity: str) -> list[tuple[int, list[str]]]:
+        return self.rows.pop(identity, [])
+
+    def left_over(self, abstracts: str | Path) -> Iterator[InputError]:
+        for identity, rows in self.rows.items():
+            yield FormatError(
+                f"{len(rows)} rows of a document that is not in {Path(abstracts).name}",
+                path=self.path,
+                line=rows[0][0],
+                document=identity,
+                advice="do these files belong together?",
+            )
+
+
+def _document(line: Line, entities: _Table, relations: _Table) -> Document:
+    identity, title, abstract = _columns(line, 3)
+    # Both tables give up their rows first: a document rejected for its entities must leave no relations behind.
+    entity_rows, relation_rows = entities.take(identity), relations.take(identity)
+    text = f"{title}\t{abstract}"
+    mentions: dict[str, Mention] = {}
+    found: list[Relation] = []
+    try:
+        for number, row in entity_rows:
+            with _at(entities.path, number):
+                mention = _mention(row, text)
+                if mention.id in mentions:
+                    raise FormatError(f"two entities have the id {mention.id!r}")
+                mentions[mention.id] = mention
+        for number, row in relation_rows:
+            with _at(relations.path, number):
+                found.append(_relation(row, f"R{len(found) + 1}", mentions))
+    except InputError as problem:
+        problem.at(document=identity)
+        raise
+    passages = (Passage("title", 0, len(title)), Passage("abstract", len(title) + 1, len(text)))
+    return Document(
+        identity, text, passages=passages, mentions=tuple(mentions.values()), relations=tuple(found)
+    ).check()
+
+
+def _mention(row: list[str], text: str) -> Mention:
+    _, identity, kind, first, last, written = row
+    if not (first.isdecimal() and last.isdecimal()):
+        raise FormatError(f"expected two offsets, found {first!r} and {last!r}")
+    start, end = int(first), int(last)
+    found = text[start:end]
+    if found != written or start >= end:
+        raise OffsetError(
+            f"entity {identity!r} at {start}..{end} should be {written!r}, but the text there is {found!r}",
+            advice="offsets count title, one tab, abstract",
+        )
+    return Mention(identity, start, end, kind, written)
+
+
+def _relation(row: list[str], identity: str, mentions: dict[str, Mention]) -> Relation:
+    group, arguments = row[1], dict(argument.partition(":")[::2] for argument in row[-2:])
+    if set(arguments) != {"Arg1", "Arg2"}:
+        raise FormatError(f"expected 'Arg1:T1' and 'Arg2:T2', found {row[-2]!r} and {row[-1]!r}")
+    for argument in arguments.values():
+        if argument not in mentions:
+            raise FormatError(f"relation with {argument!r}, which is no entity of this document")
+    attributes: dict[str, Any] = {"group": group}
+    if len(row) == 6:
+        attributes["evaluated"] = row[2].strip() == "Y"  # the release writes "Y " and "N "
+    kind = row[3] if len(row) == 6 else group
+    return Relation(identity, kind, arguments["Arg1"], arguments["Arg2"], attributes=attributes)
+
+
+@contextlib.contextmanager
+def _at(path: Path | None, number: int) -> Iterator[None]:
+    try:
+        yield
+    except InputError as problem:
+        problem.at(path=path, line=number)
+        raise
+
+
+def _columns(line: Line, count: int) -> list[str]:
+    columns = line.text.split("\t")
+    if len(columns) != count:
+        raise FormatError(
+            f"expected {count} columns with tabs between, found {len(columns)}",
+            line=line.number,
+            advice="give the *_abstracts.tsv file; the others are found beside it",
+        )
+    if not columns[0]:
+        raise FormatError("the first column, the document id, is empty", line=line.number)
+    return columns
+
+
+def _sibling(path: str | Path, kind: str) -> Path | None:
+    """The file beside the abstracts that holds ``kind``, plain or gzip; none for standard input."""
+    path = Path(path)
+    if "abstracts" not in path.name:
+        return None
+    plain = path.name.removesuffix(".gz").replace("abstracts", kind)
+    return next((path.with_name(name) for name in (plain, plain + ".gz") if path.with_name(name).is_file()), None)

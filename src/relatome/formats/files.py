@@ -1,0 +1,187 @@
+"""Opening, decoding and numbering, once for all formats; and writing a file whole or not at all.
+
+Only content tells what a file is: gzip is known by its first two bytes, never by its name. A line ends at LF or CRLF;
+CR alone, form feed, U+0085 and U+2028 are ordinary characters (real abstracts hold them, and offsets count them).
+Text is strict UTF-8, a byte-order mark is dropped, and whatever is wrong is an ``InputError`` with the line it is in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, TextIO, cast
+
+from relatome.errors import InputError
+
+OnReject = Callable[[InputError], None]
+
+MOST_BYTES_A_LINE = 64 * 1024 * 1024  # a gzip bomb is one endless line; the longest real line seen is 2 MB
+_GZIP = b"\x1f\x8b"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Line(NamedTuple):
+    """A decoded line without its line end, and its 1-based number."""
+
+    number: int
+    text: str
+
+
+@contextlib.contextmanager
+def opened(path: str | Path) -> Iterator[io.BufferedReader]:
+    """The bytes of a file, or of standard input for ``"-"``; unzipped if they are gzip.
+
+    Raises
+    ------
+    InputError
+        There is no such file, it is a folder or may not be read, it is empty or its gzip stream is damaged.
+    """
+    with contextlib.ExitStack() as closing:
+        try:
+            if str(path) == "-":
+                # Not closed: standard input is not ours.
+                plain = cast(io.BufferedReader, sys.stdin.buffer)
+            else:
+                plain = closing.enter_context(Path(path).open("rb"))
+            start = plain.peek(2)[:2]
+            if not start:
+                raise InputError("the file is empty", path=shown(path), advice="nothing can be read from it")
+            if start == _GZIP:
+                unzipped = closing.enter_context(gzip.GzipFile(fileobj=plain, mode="rb"))
+                plain = closing.enter_context(io.BufferedReader(cast(io.RawIOBase, unzipped), 1 << 16))
+                if not plain.peek(1):
+                    raise InputError("the file is empty (inside its gzip)", path=shown(path))
+            yield plain
+        except FileNotFoundError:
+            raise InputError("no such file", path=shown(path), advice="check the path") from None
+        except IsADirectoryError:
+            raise InputError(
+                "this is a folder, not a file", path=shown(path), advice="name a file in it, or relatome.read(folder)"
+            ) from None
+        except PermissionError:
+            raise InputError("this file may not be read", path=shown(path), advice="check its permissions") from None
+        except (EOFError, gzip.BadGzipFile, zlib.error) as damage:
+            raise _damaged(damage, path) from None
+
+
+def numbered(path: str | Path) -> Iterator[Line]:
+    """The lines of a text file, decoded and numbered, one at a time.
+
+    Raises
+    ------
+    InputError
+        The file is not UTF-8 text, or cannot be opened or unzipped; with path and line.
+    """
+    number = 0
+    with opened(path) as stream:
+        while True:
+            try:
+                raw = stream.readline(MOST_BYTES_A_LINE + 1)
+            except (EOFError, gzip.BadGzipFile, zlib.error) as damage:
+                raise _damaged(damage, path).at(line=number + 1) from None
+            if not raw:
+                return
+            number += 1
+            if len(raw) > MOST_BYTES_A_LINE:
+                raise InputError(
+                    f"a line of more than {MOST_BYTES_A_LINE // 2**20} MB",
+                    path=shown(path),
+                    line=number,
+                    advice="is this a text file? break it into lines",
+                )
+            yield Line(number, _decoded(raw, path, number))
+
+
+def settle(problem: InputError, on_reject: OnReject | None) -> None:
+    """Report a document that cannot be read and go on; with no one to report it to, raise it."""
+    if on_reject is None:
+        raise problem
+    on_reject(problem)
+
+
+def shown(path: str | Path) -> str:
+    """The path as messages print it."""
+    return "<stdin>" if str(path) == "-" else str(path)
+
+
+def stem(path: str | Path) -> str:
+    """The file's name without ``.gz`` and without its extension, from which ids are made.
+
+    Examples
+    --------
+    >>> stem("in/abstracts.txt.gz")
+    'abstracts'
+    """
+    if str(path) == "-":
+        return "stdin"
+    name = Path(path).name
+    name = name[:-3] if name.endswith(".gz") else name
+    return Path(name).stem or name
+
+
+@contextlib.contextmanager
+def writing(path: str | Path | TextIO) -> Iterator[TextIO]:
+    """A text stream to write to; a file appears under its name only when the block ends without an error.
+
+    A name that ends in ``.gz`` is compressed. A stream that is already open is used as it is and left open.
+    """
+    if not isinstance(path, (str, Path)):
+        yield path
+        return
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with contextlib.ExitStack() as closing:
+            binary: BinaryIO = closing.enter_context(temporary.open("wb"))
+            if target.suffix == ".gz":
+                # No name and no time inside: the same documents give the same bytes.
+                zipped = gzip.GzipFile(filename="", mode="wb", fileobj=binary, mtime=0)
+                binary = cast(BinaryIO, closing.enter_context(zipped))
+            yield closing.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline="\n"))
+        temporary.replace(target)
+    except FileNotFoundError:
+        raise InputError("its folder does not exist", path=target, advice=f"mkdir -p {target.parent}") from None
+    except PermissionError:
+        raise InputError("this file may not be written", path=target, advice="check the permissions") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _decoded(raw: bytes, path: str | Path, number: int) -> str:
+    raw = raw.removesuffix(b"\n").removesuffix(b"\r") if raw.endswith(b"\n") else raw
+    if number == 1:
+        if raw.startswith(_UTF16):
+            raise InputError(
+                "the file is UTF-16, not UTF-8",
+                path=shown(path),
+                line=1,
+                advice="convert it: iconv -f UTF-16 -t UTF-8",
+            )
+        raw = raw.removeprefix(b"\xef\xbb\xbf")
+    if b"\0" in raw:
+        raise InputError(
+            f"the file is binary, not text: a NUL byte at byte {raw.index(0) + 1} of the line",
+            path=shown(path),
+            line=number,
+            advice="only text, and gzip of text, can be read",
+        )
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        raise InputError(
+            f"the text is not UTF-8: byte {problem.start + 1} of the line is 0x{raw[problem.start]:02x}",
+            path=shown(path),
+            line=number,
+            advice="convert it, for example: iconv -f WINDOWS-1252 -t UTF-8",
+        ) from None
+
+
+def _damaged(damage: Exception, path: str | Path) -> InputError:
+    what = "ends too early (it is truncated)" if isinstance(damage, EOFError) else f"is damaged ({damage})"
+    return InputError(f"the gzip stream {what}", path=shown(path), advice="fetch the file again")
