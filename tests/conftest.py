@@ -49,15 +49,19 @@ def _loopback_only(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     yield
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what reads corpora, skip what this machine cannot run."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What reads corpora is marked so: ``-m corpus`` runs it alone."""
     for item in items:
         if "corpus_data" in getattr(item, "fixturenames", ()):
             item.add_marker("corpus")
-        if item.get_closest_marker("network") and os.environ.get("RELATOME_NETWORK") != "1":
-            item.add_marker(pytest.mark.skip(reason="needs the network: set RELATOME_NETWORK=1"))
-        if item.get_closest_marker("gpu") and not _has_gpu():
-            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, with the reason, what this machine cannot run."""
+    if item.get_closest_marker("network") and os.environ.get("RELATOME_NETWORK") != "1":
+        pytest.skip("needs the network: set RELATOME_NETWORK=1")
+    if item.get_closest_marker("gpu") and not _has_gpu():
+        pytest.skip("needs a CUDA device")
 
 
 def _guarded(connect: Any) -> Any:
