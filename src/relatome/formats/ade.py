@@ -23,7 +23,7 @@ from typing import Any
 
 from relatome.documents import Document, Label, Mention, Relation
 from relatome.errors import FormatError, InputError, OffsetError
-from relatome.formats.files import Line, OnReject, numbered, settle, shown, stem
+from relatome.formats.files import Line, OnReject, located, numbered, settle, stem
 
 LABEL = "ade-sentence"
 POSITIVE, NEGATIVE = "adverse-effect", "no-adverse-effect"
@@ -58,13 +58,13 @@ def read(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Doc
             continue
         identity = f"{name}:{line.number}"
         try:
-            negative = _NEGATIVE_ROW.fullmatch(line.text)
-            if negative:
-                document = _negative(identity, negative[1], negative[2])
-            else:
-                document = _positive(identity, line, dose=dose)
+            with located(path=path, line=line.number, document=identity):
+                negative = _NEGATIVE_ROW.fullmatch(line.text)
+                if negative:
+                    document = _negative(identity, negative[1], negative[2])
+                else:
+                    document = _positive(identity, line, dose=dose)
         except InputError as problem:
-            problem.at(path=shown(path), line=line.number, document=identity)
             settle(problem, on_reject)
             continue
         yield document

@@ -16,14 +16,14 @@ Krallinger et al. 2017, Overview of the BioCreative VI chemical-protein interact
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from relatome.documents import Document, Mention, Passage, Relation
-from relatome.errors import FormatError, InputError, OffsetError
-from relatome.formats.files import Line, OnReject, numbered, settle, shown, writing
+from relatome.documents import Document, Mention, Passage, Relation, Span
+from relatome.errors import FormatError, InputError
+from relatome.formats.files import Line, OnReject, located, numbered, settle, writing
+from relatome.formats.offsets import fitted
 
 EVALUATED = ("CPR:3", "CPR:4", "CPR:5", "CPR:6", "CPR:9")
 
@@ -55,15 +55,15 @@ def read(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Doc
         if not line.text.strip():
             continue
         try:
-            document = _document(line, entities, relations)
+            with located(path=path, line=line.number):
+                document = _document(line, entities, relations)
         except InputError as problem:
-            problem.at(path=shown(path), line=line.number)
             settle(problem, on_reject)
             continue
         yield document
     for table in (entities, relations):
-        for problem in table.left_over(path):
-            settle(problem, on_reject)
+        for left_over in table.left_over(path):
+            settle(left_over, on_reject)
 
 
 def write(documents: Iterable[Document], path: str | Path | TextIO) -> int:
@@ -101,11 +101,8 @@ class _Table:
             return
         for line in numbered(path):
             if line.text.strip():
-                try:
+                with located(path=path, line=line.number):
                     row = _columns(line, columns)
-                except InputError as problem:
-                    problem.at(path=shown(path))
-                    raise
                 self.rows.setdefault(row[0], []).append((line.number, row))
 
     def take(self, identity: str) -> list[tuple[int, list[str]]]:
@@ -129,19 +126,15 @@ def _document(line: Line, entities: _Table, relations: _Table) -> Document:
     text = f"{title}\t{abstract}"
     mentions: dict[str, Mention] = {}
     found: list[Relation] = []
-    try:
-        for number, row in entity_rows:
-            with _at(entities.path, number):
-                mention = _mention(row, text)
-                if mention.id in mentions:
-                    raise FormatError(f"two entities have the id {mention.id!r}")
-                mentions[mention.id] = mention
-        for number, row in relation_rows:
-            with _at(relations.path, number):
-                found.append(_relation(row, f"R{len(found) + 1}", mentions))
-    except InputError as problem:
-        problem.at(document=identity)
-        raise
+    for number, row in entity_rows:
+        with located(path=entities.path, line=number, document=identity):
+            mention = _mention(row, text)
+            if mention.id in mentions:
+                raise FormatError(f"two entities have the id {mention.id!r}")
+            mentions[mention.id] = mention
+    for number, row in relation_rows:
+        with located(path=relations.path, line=number, document=identity):
+            found.append(_relation(row, f"R{len(found) + 1}", mentions))
     passages = (Passage("title", 0, len(title)), Passage("abstract", len(title) + 1, len(text)))
     return Document(
         identity, text, passages=passages, mentions=tuple(mentions.values()), relations=tuple(found)
@@ -153,12 +146,7 @@ def _mention(row: list[str], text: str) -> Mention:
     if not (first.isdecimal() and last.isdecimal()):
         raise FormatError(f"expected two offsets, found {first!r} and {last!r}")
     start, end = int(first), int(last)
-    found = text[start:end]
-    if found != written or start >= end:
-        raise OffsetError(
-            f"entity {identity!r} at {start}..{end} should be {written!r}, but the text there is {found!r}",
-            advice="offsets count title, one tab, abstract",
-        )
+    fitted(text, [Span(start, end)], written, what=f"entity {identity!r}")
     return Mention(identity, start, end, kind, written)
 
 
@@ -176,25 +164,15 @@ def _relation(row: list[str], identity: str, mentions: dict[str, Mention]) -> Re
     return Relation(identity, kind, arguments["Arg1"], arguments["Arg2"], attributes=attributes)
 
 
-@contextlib.contextmanager
-def _at(path: Path | None, number: int) -> Iterator[None]:
-    try:
-        yield
-    except InputError as problem:
-        problem.at(path=path, line=number)
-        raise
-
-
 def _columns(line: Line, count: int) -> list[str]:
     columns = line.text.split("\t")
     if len(columns) != count:
         raise FormatError(
             f"expected {count} columns with tabs between, found {len(columns)}",
-            line=line.number,
             advice="give the *_abstracts.tsv file; the others are found beside it",
         )
     if not columns[0]:
-        raise FormatError("the first column, the document id, is empty", line=line.number)
+        raise FormatError("the first column, the document id, is empty")
     return columns
 
 

@@ -43,29 +43,17 @@ def opened(path: str | Path) -> Iterator[io.BufferedReader]:
         There is no such file, it is a folder or may not be read, it is empty or its gzip stream is damaged.
     """
     with contextlib.ExitStack() as closing:
+        plain = _plain(path, closing)
+        start = plain.peek(2)[:2]
+        if not start:
+            raise InputError("the file is empty", path=shown(path), advice="there is nothing to read")
         try:
-            if str(path) == "-":
-                # Not closed: standard input is not ours.
-                plain = cast(io.BufferedReader, sys.stdin.buffer)
-            else:
-                plain = closing.enter_context(Path(path).open("rb"))
-            start = plain.peek(2)[:2]
-            if not start:
-                raise InputError("the file is empty", path=shown(path), advice="nothing can be read from it")
             if start == _GZIP:
                 unzipped = closing.enter_context(gzip.GzipFile(fileobj=plain, mode="rb"))
                 plain = closing.enter_context(io.BufferedReader(cast(io.RawIOBase, unzipped), 1 << 16))
                 if not plain.peek(1):
-                    raise InputError("the file is empty (inside its gzip)", path=shown(path))
+                    raise InputError("the file is empty inside its gzip", path=shown(path))
             yield plain
-        except FileNotFoundError:
-            raise InputError("no such file", path=shown(path), advice="check the path") from None
-        except IsADirectoryError:
-            raise InputError(
-                "this is a folder, not a file", path=shown(path), advice="name a file in it, or relatome.read(folder)"
-            ) from None
-        except PermissionError:
-            raise InputError("this file may not be read", path=shown(path), advice="check its permissions") from None
         except (EOFError, gzip.BadGzipFile, zlib.error) as damage:
             raise _damaged(damage, path) from None
 
@@ -98,11 +86,43 @@ def numbered(path: str | Path) -> Iterator[Line]:
             yield Line(number, _decoded(raw, path, number))
 
 
+def head(path: str | Path, characters: int = 1 << 16) -> str:
+    """The beginning of a file, unzipped and decoded, to guess its format by; standard input loses nothing by it.
+
+    What is not UTF-8 becomes U+FFFD here: whoever reads the file says exactly where it is wrong.
+    """
+    if str(path) == "-":
+        start = cast(io.BufferedReader, sys.stdin.buffer).peek(characters)
+        if start.startswith(_GZIP):
+            try:
+                start = zlib.decompressobj(wbits=31).decompress(start, characters)
+            except zlib.error as damage:
+                raise _damaged(damage, path) from None
+        if not start:
+            raise InputError("the file is empty", path=shown(path), advice="there is nothing to read")
+    else:
+        with opened(path) as stream:
+            # read1: a truncated gzip still shows its beginning.
+            start = stream.read1(characters)
+    encoding = "utf-16" if start.startswith(_UTF16) else "utf-8-sig"
+    return start.decode(encoding, errors="replace")
+
+
 def settle(problem: InputError, on_reject: OnReject | None) -> None:
     """Report a document that cannot be read and go on; with no one to report it to, raise it."""
     if on_reject is None:
         raise problem
     on_reject(problem)
+
+
+@contextlib.contextmanager
+def located(*, path: str | Path | None = None, line: int | None = None, document: str | None = None) -> Iterator[None]:
+    """Give an error raised inside the place it does not know yet."""
+    try:
+        yield
+    except InputError as problem:
+        problem.at(path=None if path is None else shown(path), line=line, document=document)
+        raise
 
 
 def shown(path: str | Path) -> str:
@@ -151,6 +171,23 @@ def writing(path: str | Path | TextIO) -> Iterator[TextIO]:
         raise InputError("this file may not be written", path=target, advice="check the permissions") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _plain(path: str | Path, closing: contextlib.ExitStack) -> io.BufferedReader:
+    if str(path) == "-":
+        return cast(io.BufferedReader, sys.stdin.buffer)  # not closed: it is not ours
+    try:
+        return closing.enter_context(Path(path).open("rb"))
+    except FileNotFoundError:
+        raise InputError("no such file", path=shown(path), advice="check the path") from None
+    except IsADirectoryError:
+        raise InputError(
+            "this is a folder, not a file", path=shown(path), advice="name a file, or relatome.read(folder)"
+        ) from None
+    except PermissionError:
+        raise InputError("this file may not be read", path=shown(path), advice="check its permissions") from None
+    except (OSError, ValueError) as problem:  # a name too long, or one with a NUL in it
+        raise InputError(f"this file cannot be opened: {problem}", path=shown(path)) from None
 
 
 def _decoded(raw: bytes, path: str | Path, number: int) -> str:

@@ -23,20 +23,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from relatome.documents import Document, Mention, Passage, Relation
-from relatome.errors import FormatError, InputError, OffsetError
-from relatome.formats.files import Line, OnReject, numbered, settle, shown, writing
+from relatome.documents import Document, Mention, Passage, Relation, Span
+from relatome.errors import FormatError, InputError
+from relatome.formats.files import Line, OnReject, located, numbered, settle, shown, writing
+from relatome.formats.offsets import fitted
 
 _TEXT_LINE = re.compile(r"([^|\t]+)\|([a-z])\|(.*)", re.DOTALL)
 _IDENTIFIER = re.compile(r"(?:[A-Za-z]+:)?(?:[A-Za-z]{0,5}_?\d+)")
 _NO_CONCEPT = ("", "-", "-1")
 
 
-def read(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Document]:
+def read(
+    path: str | Path, *, on_reject: OnReject | None = None, on_repair: OnReject | None = None
+) -> Iterator[Document]:
     """The documents of a PubTator file, one after another.
 
     Parameters
@@ -45,6 +47,9 @@ def read(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Doc
         The file, plain or gzip; ``"-"`` is standard input.
     on_reject
         Told about a document that cannot be read, which is then left out; without it the error is raised.
+    on_repair
+        Told about a mention whose offsets do not fit, which is then repaired or left out and its document kept (see
+        ``relatome.formats.offsets``); without it the document is rejected.
 
     Raises
     ------
@@ -55,9 +60,9 @@ def read(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Doc
     """
     for block in _blocks(path):
         try:
-            document = _document(block)
+            with located(path=path, line=block[0].number):
+                document = _document(block, path, on_repair)
         except InputError as problem:
-            problem.at(path=shown(path), line=block[0].number)
             settle(problem, on_reject)
             continue
         yield document
@@ -116,65 +121,88 @@ def _blocks(path: str | Path) -> Iterator[list[Line]]:
         yield block
 
 
-@dataclass
+def _document(block: list[Line], path: str | Path, on_repair: OnReject | None) -> Document:
+    first = _TEXT_LINE.fullmatch(block[0].text)
+    if not first or first[2] != "t" or not first[1].strip():
+        raise FormatError(
+            f"expected a title line 'PMID|t|title', found {_short(block[0].text)!r}", advice="is this a PubTator file?"
+        )
+    parts = _Parts(path, on_repair, first[1].strip(), first[3])
+    for line in block[1:]:
+        with located(line=line.number, document=parts.id):
+            parts.add(line)
+    with located(document=parts.id):
+        return parts.document()
+
+
 class _Parts:
     """What has been read of a document so far."""
 
-    id: str
-    text: str
-    passages: list[Passage]
-    mentions: list[Mention] = field(default_factory=list)
-    relations: list[Relation] = field(default_factory=list)
+    def __init__(self, path: str | Path, on_repair: OnReject | None, identity: str, title: str) -> None:
+        self.path = path
+        self.on_repair = on_repair
+        self.id = identity
+        self.text = title
+        self.passages = [Passage("title", 0, len(title))]
+        self.mentions: list[Mention] = []
+        self.relations: list[Relation] = []
 
-
-def _document(block: list[Line]) -> Document:
-    first = _TEXT_LINE.match(block[0].text)
-    if not first or first[2] != "t":
-        raise FormatError(
-            f"expected a title line 'PMID|t|title', found {_short(block[0].text)!r}",
-            line=block[0].number,
-            advice="is this a PubTator file?",
-        )
-    title = first[3]
-    parts = _Parts(first[1].strip(), title, [Passage("title", 0, len(title))])
-    try:
-        if not parts.id:
-            raise FormatError("a title line has no document id", line=block[0].number)
-        for line in block[1:]:
-            _add(parts, line)
-        return Document(
-            parts.id,
-            parts.text,
-            passages=tuple(parts.passages),
-            mentions=tuple(parts.mentions),
-            relations=tuple(parts.relations),
-        ).check()
-    except InputError as problem:
-        problem.at(document=parts.id)
-        raise
-
-
-def _add(parts: _Parts, line: Line) -> None:
-    text_line = _TEXT_LINE.match(line.text)
-    if text_line:
-        if text_line[2] != "a" or len(parts.passages) > 1:
+    def add(self, line: Line) -> None:
+        text_line = _TEXT_LINE.fullmatch(line.text)
+        columns = line.text.split("\t")
+        found = text_line[1] if text_line else columns[0]
+        if found.strip() != self.id:
+            raise FormatError(f"expected a line of document {self.id!r}, found {_short(line.text)!r}")
+        if text_line:
+            self._add_abstract(text_line)
+        elif len(columns) >= 5 and columns[1].isdecimal() and columns[2].isdecimal():
+            self._add_mention(columns, line)
+        elif len(columns) in (4, 5) and all(columns[1:4]):
+            self._add_relation(columns)
+        else:
             raise FormatError(
-                f"expected one title and one abstract, found another text line {_short(line.text)!r}",
-                line=line.number,
+                "expected a mention (PMID, start, end, text, type, concepts) or a relation (PMID, type, concept, "
+                f"concept) with tabs between, found {_short(line.text)!r}"
             )
-        _same_id(parts, text_line[1], line)
-        start = len(parts.text) + 1
-        parts.text += " " + text_line[3]
-        parts.passages.append(Passage("abstract", start, len(parts.text)))
-        return
-    columns = line.text.split("\t")
-    _same_id(parts, columns[0], line)
-    if len(columns) >= 5 and columns[1].isdecimal() and columns[2].isdecimal():
-        parts.mentions.append(_mention(parts, columns, line))
-    elif len(columns) in (4, 5) and all(columns[1:4]):
-        parts.relations.append(
+
+    def document(self) -> Document:
+        return Document(
+            self.id,
+            self.text,
+            passages=tuple(self.passages),
+            mentions=tuple(self.mentions),
+            relations=tuple(self.relations),
+        ).check()
+
+    def _add_abstract(self, line: re.Match[str]) -> None:
+        if line[2] != "a" or len(self.passages) > 1:
+            raise FormatError(f"expected one title and one abstract, found another text line {_short(line[0])!r}")
+        start = len(self.text) + 1
+        self.text += " " + line[3]
+        self.passages.append(Passage("abstract", start, len(self.text)))
+
+    def _add_mention(self, columns: list[str], line: Line) -> None:
+        start, end, written, kind = int(columns[1]), int(columns[2]), columns[3], columns[4]
+        if len(columns) > 7:
+            raise FormatError(f"a mention line has {len(columns)} columns, expected 5 to 7")
+        found = fitted(self.text, [Span(start, end)], written, on_repair=self._repair(line))
+        if found is None:
+            return
+        meta: dict[str, Any] = {}
+        raw = columns[5] if len(columns) > 5 else ""
+        concepts = concepts_of(raw)
+        if raw != _column(concepts):
+            meta["identifier"] = raw
+        if len(columns) == 7:
+            meta["parts"] = columns[6]
+        self.mentions.append(
+            Mention(f"T{len(self.mentions) + 1}", start, end, kind, found, concepts=concepts, meta=meta)
+        )
+
+    def _add_relation(self, columns: list[str]) -> None:
+        self.relations.append(
             Relation(
-                f"R{len(parts.relations) + 1}",
+                f"R{len(self.relations) + 1}",
                 columns[1],
                 columns[2],
                 columns[3],
@@ -182,52 +210,17 @@ def _add(parts: _Parts, line: Line) -> None:
                 attributes={"novelty": columns[4]} if len(columns) == 5 else {},
             )
         )
-    else:
-        raise FormatError(
-            f"expected a mention (PMID, start, end, text, type, concepts) or a relation (PMID, type, concept, concept) "
-            f"with tabs between, found {_short(line.text)!r}",
-            line=line.number,
-        )
 
+    def _repair(self, line: Line) -> OnReject | None:
+        report = self.on_repair
+        if report is None:
+            return None
 
-def _mention(parts: _Parts, columns: list[str], line: Line) -> Mention:
-    start, end, written, kind = int(columns[1]), int(columns[2]), columns[3], columns[4]
-    if len(columns) > 7:
-        raise FormatError(f"a mention line has {len(columns)} columns, expected 5 to 7", line=line.number)
-    if not 0 <= start < end <= len(parts.text):
-        raise OffsetError(
-            f"mention {written!r} has range {start}..{end}, but the text has {len(parts.text)} characters",
-            line=line.number,
-        )
-    found = parts.text[start:end]
-    if found != written:
-        raise OffsetError(
-            f"mention at {start}..{end} should be {written!r}, but the text there is {found!r}",
-            line=line.number,
-            advice=_nearest(parts.text, written, start),
-        )
-    meta: dict[str, Any] = {}
-    raw = columns[5] if len(columns) > 5 else ""
-    concepts = concepts_of(raw)
-    if raw != _column(concepts):
-        meta["identifier"] = raw
-    if len(columns) == 7:
-        meta["parts"] = columns[6]
-    return Mention(f"T{len(parts.mentions) + 1}", start, end, kind, found, concepts=concepts, meta=meta)
+        def repair(problem: InputError) -> None:
+            problem.at(path=shown(self.path), line=line.number, document=self.id)
+            report(problem)
 
-
-def _nearest(text: str, wanted: str, start: int) -> str:
-    """Where the mention really stands, nearest to where it should: most often one character off."""
-    places = [match.start() for match in re.finditer(re.escape(wanted), text)] if wanted else []
-    if not places:
-        return "correct the offsets or the text; offsets count characters of title, one blank, abstract"
-    nearest = min(places, key=lambda place: abs(place - start))
-    return f"{wanted!r} stands at {nearest}..{nearest + len(wanted)}: correct the offsets, here off by {start - nearest:+d}"
-
-
-def _same_id(parts: _Parts, found: str, line: Line) -> None:
-    if found.strip() != parts.id:
-        raise FormatError(f"expected a line of document {parts.id!r}, found {_short(line.text)!r}", line=line.number)
+        return repair
 
 
 def _lines(document: Document) -> Iterator[str]:
@@ -252,7 +245,8 @@ def _lines(document: Document) -> Iterator[str]:
     concepts = {mention.id: mention.concepts for mention in document.mentions}
     for relation in document.relations:
         if relation.level == "concept":
-            heads, tails = (relation.head,), (relation.tail,)
+            heads: tuple[str, ...] = (relation.head,)
+            tails: tuple[str, ...] = (relation.tail,)
         else:
             heads, tails = concepts[relation.head], concepts[relation.tail]
         novelty = [str(relation.attributes["novelty"])] if "novelty" in relation.attributes else []
