@@ -1,0 +1,62 @@
+"""Corpora: what each is (cards), where its files lie, how it is divided, and what no model may see.
+
+``load("bc5cdr")`` or ``load("./mine.toml")``. Adding a corpus in a known format is one TOML file in ``catalogue/``; the
+folder is scanned, there is nothing to register.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from relatome.corpora.card import Card, read
+from relatome.corpora.corpus import Corpus
+from relatome.corpora.files import data_folder
+from relatome.lookup import pick
+
+__all__ = ["Card", "Corpus", "data_folder", "load", "names"]
+
+_CATALOGUE = Path(__file__).with_name("catalogue")
+
+
+def load(name: str | Path) -> Corpus:
+    """A corpus of the catalogue by name, or one described by a card of your own.
+
+    Parameters
+    ----------
+    name
+        A name from ``names()``, or the path of a TOML card, whose files lie beside it or in the data folder.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such corpus; close matches are offered.
+    SettingsError
+        The card has mistakes; all are listed.
+    CorpusError
+        There is no card at that path.
+
+    Examples
+    --------
+    >>> load("chemprot").card.groups["INHIBITOR"]
+    'CPR:4'
+    >>> load("ade").splits("rows")
+    ('train', 'dev', 'test')
+    """
+    if isinstance(name, Path) or name.endswith(".toml") or "/" in name:
+        return Corpus(read(name), beside=Path(name).parent)
+    return Corpus(read(pick(name, {path.stem: path for path in _cards()}, "corpus")))
+
+
+def names() -> tuple[str, ...]:
+    """The catalogue's corpora.
+
+    Examples
+    --------
+    >>> names()
+    ('ade', 'bc5cdr', 'biored', 'chemprot', 'ncbi-disease')
+    """
+    return tuple(path.stem for path in _cards())
+
+
+def _cards() -> list[Path]:
+    return sorted(_CATALOGUE.glob("*.toml"))

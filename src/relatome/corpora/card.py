@@ -1,0 +1,492 @@
+"""A corpus card: everything to know about one corpus, as data.
+
+One TOML file per corpus (``catalogue/*.toml``, or the user's own). TOML because it cannot grow into a language: no
+includes, no templates, no function references. If a corpus needs code, the code is a reader in ``relatome.formats``.
+The file is checked by hand, without a schema library, and tells all its mistakes at once.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, TypeVar, cast
+
+from relatome.errors import CorpusError, SettingsError
+
+T = TypeVar("T")
+
+CANONICAL_TYPES = ("Chemical", "Disease", "Gene", "Variant", "Species", "CellLine")
+"""What entity types are called across corpora; a card maps its corpus's own names to these."""
+
+TASKS = ("ner", "relation", "classification")
+KINDS = ("files", "rows", "clean", "by_document")
+SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusFile:
+    """One file of a corpus, named relative to the data folder.
+
+    Parameters
+    ----------
+    sha256
+        Of the file as it lies in the data folder, compressed if its name says so.
+    source
+        Where it stands in the repository that the card's origin names.
+    """
+
+    name: str
+    sha256: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RelationType:
+    """A relation type and what may stand at its two ends.
+
+    Parameters
+    ----------
+    arguments
+        Allowed (head, tail) pairs of canonical entity types; for a symmetric type each pair is meant both ways.
+    level
+        ``"mention"`` or ``"concept"``.
+    group
+        The coarser class it is scored as, such as ``"CPR:4"``; empty where the corpus has none.
+    """
+
+    name: str
+    arguments: tuple[tuple[str, str], ...]
+    level: Literal["mention", "concept"]
+    symmetric: bool = False
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelType:
+    """A question asked of each text, with its possible answers.
+
+    Parameters
+    ----------
+    values
+        The answers, in class order (0, 1 ...).
+    positive
+        The answer that a single F1 is about; empty where there is none.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    positive: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which documents of which files make up one split of an official protocol.
+
+    Parameters
+    ----------
+    read
+        What the reader is given, in order: file names, or one folder of them.
+    needs
+        Files the reader finds by itself beside those of ``read``; they are verified too.
+    ids
+        Only these documents of the files; empty means all.
+    without
+        Splits whose ``ids`` are left out of this one.
+    """
+
+    name: str
+    read: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A way to divide the corpus.
+
+    Parameters
+    ----------
+    kind
+        ``files``: the corpus came divided; ``rows``, ``clean``, ``by_document``: see ``relatome.corpora.splits``.
+    leaks
+        Whether the same sentence or document can be on both sides, as in some published protocols.
+    read, needs
+        All the corpus's files, for the kinds that divide it themselves.
+    label
+        The label that is kept in proportion.
+    """
+
+    name: str
+    kind: Literal["files", "rows", "clean", "by_document"]
+    note: str = ""
+    leaks: bool = False
+    splits: tuple[Split, ...] = ()
+    read: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    label: str = ""
+    shares: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    seed: int = 42
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its splits."""
+        return tuple(split.name for split in self.splits) if self.kind == "files" else SPLITS
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a corpus is, where it comes from, what it marks, how it is divided and on which terms it may be used.
+
+    Parameters
+    ----------
+    version
+        Of this card; part of every score's signature. A change that can change a number changes it.
+    reader
+        The format that reads its files.
+    unit
+        What one document is: ``"abstract"`` or ``"sentence"``.
+    types
+        The corpus's entity types to canonical ones.
+    exhaustive
+        Canonical types that the corpus marks wherever they stand; absence of a mark means something for these only.
+    evaluated_groups
+        The relation groups the official score counts.
+    protocol
+        The protocol used where none is named.
+    repeated
+        Documents that the files hold twice; the first is taken.
+    unreadable
+        Documents whose offsets are wrong in the published files; they are left out. Any other such document is an
+        error.
+    ship
+        Whether a model trained on it may be shipped.
+    counts, published
+        Per protocol and split, what is counted in these very files and what the paper or task overview says.
+
+    Examples
+    --------
+    >>> from relatome import corpora
+    >>> corpora.load("bc5cdr").card.exhaustive
+    ('Chemical', 'Disease')
+    """
+
+    name: str
+    title: str
+    version: str
+    reader: str
+    unit: Literal["abstract", "sentence"]
+    origin: Mapping[str, str]
+    files: Mapping[str, CorpusFile]
+    protocols: Mapping[str, Protocol]
+    protocol: str
+    licence: str
+    terms: str
+    ship: bool
+    citation: str
+    tasks: tuple[str, ...]
+    types: Mapping[str, str] = field(default_factory=dict)
+    exhaustive: tuple[str, ...] = ()
+    relations: Mapping[str, RelationType] = field(default_factory=dict)
+    evaluated_groups: tuple[str, ...] = ()
+    labels: Mapping[str, LabelType] = field(default_factory=dict)
+    repeated: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    defects: tuple[str, ...] = ()
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    published: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def entity_types(self) -> tuple[str, ...]:
+        """The canonical entity types, each once, in the card's order."""
+        return tuple(dict.fromkeys(self.types.values()))
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """Relation type to the group it is scored as; a type without one is its own group."""
+        return {name: relation.group or name for name, relation in self.relations.items()}
+
+    @property
+    def argument_types(self) -> tuple[tuple[str, str], ...]:
+        """Every (head, tail) pair of entity types that some relation type allows, each once."""
+        pairs = [pair for relation in self.relations.values() for pair in relation.arguments]
+        pairs += [
+            (tail, head) for relation in self.relations.values() if relation.symmetric
+            for head, tail in relation.arguments
+        ]  # fmt: skip
+        return tuple(dict.fromkeys(pairs))
+
+
+def read(path: str | Path) -> Card:
+    """The card in a TOML file.
+
+    Raises
+    ------
+    CorpusError
+        The file is absent or is not TOML.
+    SettingsError
+        With every mistake found, not just the first.
+    """
+    path = Path(path)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CorpusError(f"the card cannot be read: {error.strerror}", path=path) from None
+    except UnicodeDecodeError:
+        raise CorpusError("the card is not UTF-8 text", path=path) from None
+    except tomllib.TOMLDecodeError as error:
+        raise CorpusError(f"the card is not TOML: {error}", path=path) from None
+    return parse(values, path=path)
+
+
+def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
+    """A card from the tables of its TOML file; see ``read``.
+
+    Examples
+    --------
+    >>> parse({"name": "x", "titel": "X"})
+    Traceback (most recent call last):
+    relatome.errors.SettingsError: 12 mistakes: unknown key 'titel': did you mean 'title'?; 'title' is missing; ...
+    """
+    problems: list[str] = []
+    table = _Table(values, "", problems)
+    unknown = table.unknown(Card.__dataclass_fields__)
+    card = Card(
+        name=table.text("name"),
+        title=table.text("title"),
+        version=table.text("version"),
+        reader=table.text("reader"),
+        unit=cast(Literal["abstract", "sentence"], table.choice("unit", ("abstract", "sentence"))),
+        origin=table.strings("origin"),
+        files=_files(table),
+        protocols=_protocols(table),
+        protocol=table.text("protocol"),
+        licence=table.text("licence"),
+        terms=table.text("terms"),
+        ship=table.flag("ship"),
+        citation=table.text("citation"),
+        tasks=table.texts("tasks", choices=TASKS),
+        types=table.strings("types", default={}),
+        exhaustive=table.texts("exhaustive", default=()),
+        relations=_relations(table),
+        evaluated_groups=table.texts("evaluated_groups", default=()),
+        labels=_labels(table),
+        repeated=table.texts("repeated", default=()),
+        unreadable=table.texts("unreadable", default=()),
+        defects=table.texts("defects", default=()),
+        counts=table.get("counts", dict, "a table", {}),
+        published=table.get("published", dict, "a table", {}),
+    )
+    problems[:0] = unknown
+    if not problems:
+        problems += _contradictions(card)
+    if problems:
+        raise SettingsError(problems, path=path)
+    return card
+
+
+def _files(table: _Table) -> dict[str, CorpusFile]:
+    files = {}
+    for name, entry in table.tables("files", required=True):
+        entry.only("sha256", "source")
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
+            table.problems.append(f"files.{name!r} leaves the data folder; file names are relative to it, with '/'")
+        sha256 = entry.text("sha256")
+        if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
+            table.problems.append(f"{entry.where}sha256 should be 64 lower-case hex digits, not {sha256!r}")
+        files[name] = CorpusFile(name, sha256, entry.text("source", ""))
+    return files
+
+
+def _relations(table: _Table) -> dict[str, RelationType]:
+    relations = {}
+    for name, entry in table.tables("relations"):
+        entry.only("arguments", "level", "symmetric", "group")
+        pairs = entry.get("arguments", list, "a list of [head, tail] pairs", [])
+        if not pairs or any(
+            not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(end, str) for end in pair))
+            for pair in pairs
+        ):
+            table.problems.append(f"{entry.where}arguments should be a list of [head, tail] pairs, not {pairs!r}")
+            pairs = []
+        level = cast(Literal["mention", "concept"], entry.choice("level", ("mention", "concept")))
+        arguments = tuple((pair[0], pair[1]) for pair in pairs)
+        relations[name] = RelationType(name, arguments, level, entry.flag("symmetric", False), entry.text("group", ""))
+    return relations
+
+
+def _labels(table: _Table) -> dict[str, LabelType]:
+    labels = {}
+    for name, entry in table.tables("labels"):
+        entry.only("values", "positive")
+        labels[name] = LabelType(name, entry.texts("values"), entry.text("positive", ""))
+        if labels[name].positive and labels[name].positive not in labels[name].values:
+            table.problems.append(f"{entry.where}positive {labels[name].positive!r} is none of its values")
+    return labels
+
+
+def _protocols(table: _Table) -> dict[str, Protocol]:
+    protocols = {}
+    for name, entry in table.tables("protocols", required=True):
+        kind = entry.choice("kind", KINDS)
+        note, leaks = entry.text("note", ""), entry.flag("leaks", False)
+        if kind == "files":
+            entry.only("kind", "note", "leaks", "splits")
+            splits = tuple(_split(split_name, split) for split_name, split in entry.tables("splits", required=True))
+            protocols[name] = Protocol(name, "files", note, leaks, splits)
+        else:
+            entry.only("kind", "note", "leaks", "read", "needs", "label", "shares", "seed")
+            shares = entry.get("shares", list, "three numbers that add up to 1", [0.7, 0.15, 0.15])
+            if (
+                len(shares) != 3
+                or not all(isinstance(share, int | float) and share > 0 for share in shares)
+                or abs(sum(shares) - 1) > 1e-9
+            ):
+                table.problems.append(f"{entry.where}shares should be three numbers that add up to 1, not {shares!r}")
+                shares = [0.7, 0.15, 0.15]
+            protocols[name] = Protocol(
+                name,
+                cast(Literal["rows", "clean", "by_document"], kind),
+                note,
+                leaks,
+                read=entry.texts("read"),
+                needs=entry.texts("needs", default=()),
+                label=entry.text("label", ""),
+                shares=(float(shares[0]), float(shares[1]), float(shares[2])),
+                seed=entry.get("seed", int, "a whole number", 42),
+            )
+    return protocols
+
+
+def _split(name: str, entry: _Table) -> Split:
+    entry.only("read", "needs", "ids", "without")
+    return Split(
+        name,
+        entry.texts("read"),
+        entry.texts("needs", default=()),
+        entry.texts("ids", default=()),
+        entry.texts("without", default=()),
+    )
+
+
+def _contradictions(card: Card) -> list[str]:
+    """What only shows when the parts are seen together."""
+    problems = []
+
+    def known(name: str, names: Collection[str], what: str) -> None:
+        if name not in names:
+            problems.append(f"{what} {name!r} is none of: {', '.join(names) or '(there are none)'}{_hint(name, names)}")
+
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", card.name):
+        problems.append(f"name {card.name!r} should be lower-case letters, digits and hyphens")
+    if not (re.fullmatch(r"[a-z0-9_]+", card.reader) and find_spec(f"relatome.formats.{card.reader}")):
+        problems.append(f"reader {card.reader!r} is no format of relatome.formats")
+    elif not hasattr(import_module(f"relatome.formats.{card.reader}"), "read"):
+        problems.append(f"reader {card.reader!r} can only be written, not read")
+    known(card.protocol, card.protocols, "protocol")
+    for entity_type in card.exhaustive:
+        known(entity_type, card.entity_types, "exhaustive")
+    for relation in card.relations.values():
+        for end in dict.fromkeys(end for pair in relation.arguments for end in pair):
+            known(end, card.entity_types, f"relations.{relation.name}.arguments:")
+    for group in card.evaluated_groups:
+        known(group, tuple(dict.fromkeys(card.groups.values())), "evaluated_groups:")
+    for protocol in card.protocols.values():
+        if protocol.label:
+            known(protocol.label, card.labels, f"protocols.{protocol.name}.label")
+        if protocol.kind == "rows" and not protocol.label:
+            problems.append(f"protocols.{protocol.name}: kind 'rows' needs a 'label' to keep in proportion")
+        parts: tuple[Split | Protocol, ...] = protocol.splits if protocol.kind == "files" else (protocol,)
+        for part in parts:
+            for name in (*part.read, *part.needs):
+                if not any(name == file or file.startswith(name.rstrip("/") + "/") for file in card.files):
+                    known(name, card.files, f"protocols.{protocol.name}: file")
+        for split in protocol.splits:
+            for other in split.without:
+                known(other, protocol.names, f"protocols.{protocol.name}.splits.{split.name}.without:")
+    return problems
+
+
+class _Table:
+    """A TOML table that notes what is wrong with it instead of stopping at the first mistake."""
+
+    def __init__(self, values: Mapping[str, Any], where: str, problems: list[str]) -> None:
+        self.values, self.where, self.problems = values, where, problems
+
+    def get(self, key: str, kind: type[T], what: str, default: T | None = None) -> T:
+        value = self.values.get(key, default)
+        if value is None:
+            self.problems.append(f"{self.where + key!r} is missing")
+        elif isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+            return value
+        else:
+            self.problems.append(f"{self.where + key!r} should be {what}, not {value!r}")
+        return default if default is not None else kind()
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self.get(key, str, "text", default)
+        if default is None and isinstance(self.values.get(key), str) and not value.strip():
+            self.problems.append(f"{self.where + key!r} is empty")
+        return value
+
+    def flag(self, key: str, default: bool | None = None) -> bool:
+        return self.get(key, bool, "true or false", default)
+
+    def choice(self, key: str, choices: Collection[str]) -> str:
+        value = self.text(key)
+        if value and value not in choices:
+            hint = _hint(value, choices)
+            self.problems.append(f"{self.where + key!r} should be one of {', '.join(choices)}, not {value!r}{hint}")
+        return value
+
+    def texts(
+        self, key: str, *, default: tuple[str, ...] | None = None, choices: Collection[str] = ()
+    ) -> tuple[str, ...]:
+        values = self.get(key, list, "a list of texts", None if default is None else list(default))
+        if any(not isinstance(value, str) for value in values):
+            self.problems.append(f"{self.where + key!r} should be a list of texts, not {values!r}")
+            return ()
+        if default is None and key in self.values and not values:
+            self.problems.append(f"{self.where + key!r} is empty")
+        for value in values:
+            if choices and value not in choices:
+                hint = _hint(value, choices)
+                self.problems.append(f"{self.where + key!r} should be among {', '.join(choices)}, not {value!r}{hint}")
+        return tuple(values)
+
+    def strings(self, key: str, *, default: dict[str, str] | None = None) -> dict[str, str]:
+        values = self.get(key, dict, "a table of texts", default)
+        for name, value in values.items():
+            if not isinstance(value, str):
+                self.problems.append(f"{f'{self.where}{key}.{name}'!r} should be text, not {value!r}")
+        return values
+
+    def tables(self, key: str, *, required: bool = False) -> list[tuple[str, _Table]]:
+        values: dict[str, Any] = self.get(key, dict, "a table", None if required else {})
+        found = []
+        for name, value in values.items():
+            if isinstance(value, dict):
+                found.append((name, _Table(value, f"{self.where}{key}.{name}.", self.problems)))
+            else:
+                self.problems.append(f"{f'{self.where}{key}.{name}'!r} should be a table, not {value!r}")
+        return found
+
+    def only(self, *keys: str) -> None:
+        self.problems += self.unknown(keys)
+
+    def unknown(self, keys: Collection[str]) -> list[str]:
+        known = f" (known: {', '.join(keys)})"
+        return [
+            f"unknown key {self.where + key!r}{_hint(key, keys) or known}" for key in self.values if key not in keys
+        ]
+
+
+def _hint(name: str, names: Collection[str]) -> str:
+    close = get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return f": did you mean {close[0]!r}?" if close else ""

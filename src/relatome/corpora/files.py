@@ -1,0 +1,82 @@
+"""Where corpus files lie, and whether they are the files their card describes.
+
+``RELATOME_DATA`` names the folder; without it, ``relatome/data`` in the user's cache (``XDG_CACHE_HOME``, else
+``~/.cache``). A file is hashed once per process, and again only if its size, time or inode changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from relatome.corpora.card import Card
+from relatome.errors import CorpusError
+
+_verified: dict[str, tuple[tuple[int, int, int], str]] = {}
+
+
+def data_folder() -> Path:
+    """The folder with the corpora, which need not exist."""
+    if folder := os.environ.get("RELATOME_DATA"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "relatome" / "data"
+
+
+def verified(name: str, card: Card, *, beside: Path | None = None) -> Path:
+    """The path of one of the card's files, after its sha256 was found to be the card's.
+
+    Parameters
+    ----------
+    name
+        As the card writes it.
+    beside
+        A folder to look in before the data folder: where a user's own card lies.
+
+    Raises
+    ------
+    CorpusError
+        The file is absent, or it is another file.
+    """
+    file = card.files[name]
+    folders = [folder for folder in (beside, data_folder()) if folder is not None]
+    path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    if path is None:
+        where = " or ".join(str(folder) for folder in folders)
+        raise CorpusError(
+            f"corpus {card.name!r} needs the file {name!r}, which is not in {where}",
+            advice=f"set RELATOME_DATA to the folder that holds it, or put it there from {_origin(name, card)}",
+        )
+    if (found := sha256_of(path)) != file.sha256:
+        raise CorpusError(
+            f"this is not the file that card {card.name!r} version {card.version} describes: "
+            f"its sha256 is {found}, expected {file.sha256}",
+            path=path,
+            advice=f"get it again from {_origin(name, card)}",
+        )
+    return path
+
+
+def sha256_of(path: Path) -> str:
+    """The file's sha256, remembered for as long as the file stays the same."""
+    stat = path.stat()
+    signature = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    key = str(path.absolute())
+    if key in _verified and _verified[key][0] == signature:
+        return _verified[key][1]
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    _verified[key] = (signature, digest)
+    return digest
+
+
+def _origin(name: str, card: Card) -> str:
+    source = card.files[name].source
+    parts = [card.origin.get("repository") or card.origin.get("url", "its publisher")]
+    if commit := card.origin.get("commit"):
+        parts.append(f"at commit {commit[:12]}")
+    if source:
+        parts.append(f"file {source!r}")
+    if name.endswith(".gz") and not source.endswith(".gz"):
+        parts.append("compressed with 'gzip -9n'")
+    return ", ".join(parts)

@@ -1,0 +1,223 @@
+"""What no model may see: the documents and sentences that scores are measured on.
+
+Corpora overlap: an abstract of one corpus's train set is in another's test set, and the sentence rows of ADE come from
+abstracts that others annotate. So what is held out is held out for every corpus: the documents listed in
+``NEVER_TRAIN.tsv`` (columns ``pmid`` and ``test_set``; ids only) and, for every corpus of the catalogue, the documents
+and sentences of its test split. Sentences are compared as words (``splits.normalised``), and looked for anywhere in a
+document, whatever its own sentence boundaries.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import relatome.corpora as corpora
+from relatome import sentences
+from relatome.corpora.corpus import LEAST_WORDS, Corpus, source_of
+from relatome.corpora.files import data_folder
+from relatome.corpora.splits import normalised
+from relatome.documents import Document
+from relatome.errors import CorpusError
+
+_log = logging.getLogger(__name__)
+
+LIST = "NEVER_TRAIN.tsv"
+
+
+class Dropped(NamedTuple):
+    """Why a document may not be trained on."""
+
+    reason: str
+    """``"pmid"`` or ``"sentence"``."""
+    test_sets: tuple[str, ...]
+    """The test sets that hold it."""
+
+
+class HeldOut:
+    """The held-out documents and sentences, and the count of what was dropped for them.
+
+    Parameters
+    ----------
+    pmids
+        Document id to the test sets that hold it.
+    texts
+        Normalised sentence to the test sets that hold it.
+    missing
+        Catalogue corpora whose test split could not be read, so that only the list speaks for them.
+
+    Examples
+    --------
+    >>> held_out = HeldOut({"7": ("x test",)}, {"aspirin caused a severe bleeding": ("y test",)})
+    >>> mine = [Document("7", "One."), Document("8", "Aspirin caused a severe bleeding!"), Document("9", "Two.")]
+    >>> [document.id for document in held_out.keep(mine, corpus="mine")]
+    ['9']
+    >>> held_out.counts
+    {'mine': {'kept': 1, 'pmid': 1, 'sentence': 1}}
+    """
+
+    def __init__(
+        self,
+        pmids: Mapping[str, tuple[str, ...]],
+        texts: Mapping[str, tuple[str, ...]],
+        *,
+        missing: tuple[str, ...] = (),
+    ) -> None:
+        self.pmids = dict(pmids)
+        self.texts = dict(texts)
+        self.missing = missing
+        self._counts: dict[str, Counter[str]] = {}
+        self._lengths: dict[tuple[str, ...], set[int]] = {}  # a text's first words -> how many words it can have
+        for text in self.texts:
+            words = text.split()
+            if len(words) >= LEAST_WORDS:
+                self._lengths.setdefault(tuple(words[:LEAST_WORDS]), set()).add(len(words))
+
+    @classmethod
+    def load(cls, *, waived: bool = False) -> HeldOut:
+        """What is held out, from the list and the catalogue's test splits in the data folder.
+
+        Read once per process; each call starts its own counts.
+
+        Parameters
+        ----------
+        waived
+            Go on without the list, on the caller's responsibility. The test splits still count.
+
+        Raises
+        ------
+        CorpusError
+            The list is absent and was not waived, or cannot be read.
+        """
+        pmids, texts, missing = _everything(data_folder(), waived)
+        return cls(pmids, texts, missing=missing)
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """For each corpus that went through ``keep``: how many were kept, and how many dropped for which reason."""
+        return {
+            corpus: {reason: counter[reason] for reason in ("kept", "pmid", "sentence")}
+            for corpus, counter in self._counts.items()
+        }
+
+    def keep(self, documents: Iterable[Document], *, corpus: str, leaks: bool = False) -> Iterator[Document]:
+        """The documents that may be trained on; the others are dropped and counted.
+
+        Parameters
+        ----------
+        documents
+            Of one corpus, train or dev.
+        corpus
+            Its name, for the counts.
+        leaks
+            Whether they come from a protocol that leaks by design (``Protocol.leaks``): the corpus's own test split,
+            which here is that of its default protocol, then does not count. The list, and the others' test splits, do.
+        """
+        own = f"{corpus} test" if leaks else ""
+        counter = self._counts.setdefault(corpus, Counter())
+        for document in documents:
+            dropped = self.why(document, own=own)
+            counter[dropped.reason if dropped else "kept"] += 1
+            if dropped:
+                _log.debug("%s %s: dropped (%s of %s)", corpus, document.id, dropped.reason, dropped.test_sets)
+            else:
+                yield document
+
+    def why(self, document: Document, *, own: str = "") -> Dropped | None:
+        """The reason this document may not be trained on, if there is one.
+
+        Parameters
+        ----------
+        own
+            A test set that does not count, such as ``"ade test"``.
+        """
+        for identity in (source_of(document), document.id):
+            if test_sets := _others(self.pmids.get(identity, ()), own):
+                return Dropped("pmid", test_sets)
+        text = normalised(document.text)
+        if test_sets := _others(self.texts.get(text, ()), own):
+            return Dropped("sentence", test_sets)
+        words = text.split()
+        for start in range(len(words) - LEAST_WORDS + 1):
+            for length in self._lengths.get(tuple(words[start : start + LEAST_WORDS]), ()):
+                found = self.texts.get(" ".join(words[start : start + length]), ())
+                if test_sets := _others(found, own):
+                    return Dropped("sentence", test_sets)
+        return None
+
+
+def _others(test_sets: tuple[str, ...], own: str) -> tuple[str, ...]:
+    return tuple(name for name in test_sets if name != own)
+
+
+@lru_cache(maxsize=4)
+def _everything(
+    folder: Path, waived: bool
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], tuple[str, ...]]:
+    path = folder / LIST
+    pmids: dict[str, tuple[str, ...]] = {}
+    if path.is_file():
+        pmids = _listed(path)
+    elif not waived:
+        raise CorpusError(
+            f"the list of documents no model may see, {LIST}, is not in {folder}",
+            advice="set RELATOME_DATA to the folder that holds it; training without it must be waived explicitly",
+        )
+    texts: dict[str, tuple[str, ...]] = {}
+    missing = []
+    for name in corpora.names():
+        corpus = corpora.load(name)
+        try:
+            documents = list(corpus.documents("test", canonical=False)) if "test" in corpus.splits() else []
+        except CorpusError as problem:
+            _log.warning("the sentences of %s's test split are not held out: %s", name, problem)
+            documents = []
+        if not documents:
+            missing.append(name)
+        test_set = f"{name} test"
+        for document in documents:
+            _add(pmids, source_of(document), test_set)
+            for text in _texts(document, corpus):
+                _add(texts, text, test_set)
+    return pmids, texts, tuple(missing)
+
+
+def _listed(path: Path) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise CorpusError(f"the list cannot be read: {problem}", path=path) from None
+    for number, line in enumerate(lines, 1):
+        columns = line.split("\t")
+        if number == 1 and columns == ["pmid", "test_set"] or not line.strip():
+            continue
+        if len(columns) != 2 or not columns[0].strip():
+            raise CorpusError(
+                f"expected 2 columns, pmid and test_set, with a tab between; found {line[:80]!r}",
+                path=path,
+                line=number,
+            )
+        for test_set in columns[1].split(","):
+            _add(found, columns[0].strip(), test_set.strip())
+    return found
+
+
+def _texts(document: Document, corpus: Corpus) -> Iterator[str]:
+    """What of a test document may not stand in a training document: the row, or each sentence."""
+    if corpus.card.unit == "sentence":
+        yield normalised(document.text)
+        return
+    for start, end in sentences.of(document):
+        if text := normalised(document.text[start:end]):
+            yield text
+
+
+def _add(table: dict[str, tuple[str, ...]], key: str, test_set: str) -> None:
+    known = table.get(key, ())
+    if test_set not in known:
+        table[key] = (*known, test_set)
