@@ -1,0 +1,193 @@
+"""One label per row: accuracy, errors, per-class numbers and their averages, with intervals by document or by row.
+
+The numbers of scikit-learn's ``classification_report`` with ``zero_division=nan`` (see ``prf``), from an explicit label
+list: the list is never guessed from the rows, where a label that happens to be absent would shift every average.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from relatome.errors import ScoreError
+from relatome.scoring import prf
+from relatome.scoring.measure import Cell, Measure
+from relatome.scoring.resampling import RESAMPLES, Floats, of_sums
+from relatome.scoring.score import Report
+
+NAME = "classification"
+VERSION = 1
+
+Probabilities: TypeAlias = Sequence[Sequence[float]] | npt.NDArray[np.floating]
+
+_AVERAGES = ("micro", "macro", "weighted")
+
+
+def score(
+    gold: Sequence[str],
+    predicted: Sequence[str],
+    *,
+    labels: Sequence[str],
+    groups: Sequence[str] | None = None,
+    counted: Sequence[str] | None = None,
+    probabilities: Probabilities | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Report:
+    """Accuracy, the count of errors, and precision, recall and F1 per class and averaged.
+
+    Parameters
+    ----------
+    gold, predicted
+        One label per row, in the same order.
+    labels
+        All there are.
+    groups
+        The document of each row: documents are then resampled, with all their rows. When left out rows are, and the
+        signature says so.
+    counted
+        The labels that enter the averages, such as all but "no relation"; all when left out.
+    probabilities
+        (rows, labels), in the order of ``labels``: adds ``brier``, the mean over rows of the squared distance
+        to the gold label (Brier 1950; from 0 to 2).
+    resamples
+        Of documents or rows, for the intervals; 0 gives none.
+    seed
+        The same seed gives the same intervals.
+
+    Raises
+    ------
+    ScoreError
+        No rows, different numbers of rows, a label not in the list, or probabilities that are none.
+
+    Examples
+    --------
+    >>> report = score(["yes", "no", "no", "no"], ["yes", "no", "no", "yes"], labels=["no", "yes"])
+    >>> report.value("accuracy"), report.value("errors"), report.value("precision", "yes")
+    (0.75, 1.0, 0.5)
+    """
+    measured = measure(gold, predicted, labels=labels, groups=groups, counted=counted, probabilities=probabilities)
+    return measured.report(resamples=resamples, seed=seed)
+
+
+def measure(
+    gold: Sequence[str],
+    predicted: Sequence[str],
+    *,
+    labels: Sequence[str],
+    groups: Sequence[str] | None = None,
+    counted: Sequence[str] | None = None,
+    probabilities: Probabilities | None = None,
+) -> Measure:
+    """The same as a function of document (or row) weights, for comparing two runs; parameters as in ``score``."""
+    prf.check_classes(labels, "labels")
+    averaged = list(labels if counted is None else counted)
+    prf.check_classes(averaged, "labels counted")
+    rows = _rows(gold, predicted, groups, probabilities)
+    index = {label: position for position, label in enumerate(labels)}
+    _known("label counted", averaged, index)
+    _known("gold label", gold, index, row=True)
+    _known("predicted label", predicted, index, row=True)
+
+    truth = np.fromiter((index[label] for label in gold), dtype=np.intp, count=rows)
+    answer = np.fromiter((index[label] for label in predicted), dtype=np.intp, count=rows)
+    identity = np.eye(len(labels))
+    right = (truth == answer)[:, None]
+    # columns of each row: (correct, predicted, gold) of each label, then right, rows, squared distance
+    columns = [np.stack((identity[truth] * right, identity[answer], identity[truth]), axis=-1).reshape(rows, -1)]
+    columns += [right.astype(np.float64), np.ones((rows, 1))]
+    if probabilities is not None:
+        columns.append(((_probabilities(probabilities, len(labels)) - identity[truth]) ** 2).sum(axis=1)[:, None])
+    counts = np.concatenate(columns, axis=1)
+    units, counts = _grouped(counts, groups)
+
+    positions = [index[label] for label in averaged]
+    support = np.bincount(truth, minlength=len(labels)).tolist()
+    whole = (Cell("accuracy", None, rows), Cell("errors", None, rows))
+    brier = () if probabilities is None else (Cell("brier", None, rows),)
+    return Measure(
+        scorer=NAME,
+        version=VERSION,
+        cells=(*whole, *brier, *prf.cells(labels, support, _AVERAGES, counted=positions)),
+        units=units,
+        unit="row" if groups is None else "document",
+        value=of_sums(counts, _value(len(labels), positions)),
+        signature={"match": "label", "averaging": ["class", *_AVERAGES], "classes": averaged, "labels": list(labels)},
+    )
+
+
+def _value(labels: int, positions: Sequence[int]) -> Callable[[Floats], Floats]:
+    def value(sums: Floats) -> Floats:
+        per_label, rest = sums[:, : 3 * labels], sums[:, 3 * labels :]
+        right, rows, distance = rest[:, :1], rest[:, 1:2], rest[:, 2:]
+        whole = (prf.ratio(right, rows), rows - right, distance / rows)
+        return np.concatenate(
+            (*whole, prf.values(per_label.reshape(len(sums), labels, 3), _AVERAGES, counted=positions)), axis=1
+        )
+
+    return value
+
+
+def _rows(
+    gold: Sequence[str],
+    predicted: Sequence[str],
+    groups: Sequence[str] | None,
+    probabilities: Probabilities | None,
+) -> int:
+    for what, sequence in (
+        ("predicted labels", predicted),
+        ("document ids", groups),
+        ("rows of probabilities", probabilities),
+    ):
+        if sequence is not None and len(sequence) != len(gold):
+            raise ScoreError(
+                f"there are {len(gold)} gold labels and {len(sequence)} {what}",
+                advice="give one for each row, in the same order",
+            )
+    if len(gold) == 0:
+        raise ScoreError("there are no rows to score")
+    return len(gold)
+
+
+def _known(what: str, names: Sequence[str], index: dict[str, int], *, row: bool = False) -> None:
+    unknown = [(number, name) for number, name in enumerate(names, 1) if name not in index]
+    if unknown:
+        first = ", ".join(f"{name!r}" + (f" (row {number})" if row else "") for number, name in unknown[:3])
+        raise ScoreError(
+            f"{len(unknown)} {what}{'s are' if len(unknown) > 1 else ' is'} not in the label list: {first}"
+            + (" ..." if len(unknown) > 3 else ""),
+            advice="the list: " + ", ".join(map(repr, index)),
+        )
+
+
+def _probabilities(given: Probabilities, labels: int) -> Floats:
+    try:
+        table = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ScoreError("the probabilities are not a table of numbers", advice=f"give {labels} for each row") from None
+    if table.ndim != 2 or table.shape[1] != labels:
+        raise ScoreError(f"the probabilities have the shape {table.shape}", advice=f"give {labels} for each row")
+    for what, bad in (
+        ("NaN or infinite", ~np.isfinite(table).all(axis=1)),
+        ("outside 0..1", ((table < 0) | (table > 1)).any(axis=1)),
+        ("of a sum other than 1", np.abs(table.sum(axis=1) - 1) > 1e-3),
+    ):
+        rows = (np.flatnonzero(bad) + 1).tolist()
+        if rows:
+            first = ", ".join(map(str, rows[:3])) + (" ..." if len(rows) > 3 else "")
+            raise ScoreError(f"probabilities are {what} in {len(rows)} row{'s' if len(rows) > 1 else ''}: row {first}")
+    return table
+
+
+def _grouped(counts: Floats, groups: Sequence[str] | None) -> tuple[tuple[str, ...], Floats]:
+    """The units of resampling and their counts: each document's rows added up, documents in the order of their ids."""
+    if groups is None:
+        return tuple(map(str, range(1, len(counts) + 1))), counts
+    units = sorted(set(groups))
+    position = {unit: number for number, unit in enumerate(units)}
+    summed = np.zeros((len(units), counts.shape[1]))
+    np.add.at(summed, [position[group] for group in groups], counts)
+    return tuple(units), summed

@@ -1,0 +1,104 @@
+"""Sets against sets, document by document: what entity and relation scoring have in common.
+
+Both sides say, for each document, a set of items whose last part is a class: (start, end, type) or (head, tail, type).
+An item is correct when the very same item stands on the other side. Sets, so what is said twice counts once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from relatome.errors import ScoreError
+from relatome.scoring import prf
+from relatome.scoring.measure import Measure
+from relatome.scoring.resampling import Floats, of_sums
+
+Item: TypeAlias = tuple[Any, Any, str]  # two hashable parts, then the class
+
+_AVERAGES = ("micro", "macro")
+
+
+def set_measure(
+    scorer: str,
+    version: int,
+    gold: Mapping[str, Collection[Item]],
+    predicted: Mapping[str, Collection[Item]],
+    classes: Sequence[str],
+    *,
+    what: str,
+    match: str,
+) -> Measure:
+    """Precision, recall and F1 per class, micro and macro, as a function of document weights.
+
+    Parameters
+    ----------
+    classes
+        What is scored; items of other classes are left out on both sides.
+    what
+        The classes in the plural, for messages ("types", "classes").
+    match
+        What makes an item correct, for the signature.
+
+    Raises
+    ------
+    ScoreError
+        The sides do not hold the same documents, there is none, or the class list is unusable.
+    """
+    prf.check_classes(classes, what)
+    documents = _same_documents(gold, predicted)
+    counts = tally([(gold[document], predicted[document]) for document in documents], classes)
+
+    def value(sums: Floats) -> Floats:
+        return prf.values(sums.reshape(len(sums), len(classes), 3), _AVERAGES)
+
+    return Measure(
+        scorer=scorer,
+        version=version,
+        cells=prf.cells(classes, counts.sum(axis=0)[:, 2].tolist(), _AVERAGES),
+        units=documents,
+        unit="document",
+        value=of_sums(counts.reshape(len(documents), -1), value),
+        signature={"match": match, "averaging": ["class", *_AVERAGES], "classes": list(classes)},
+    )
+
+
+def tally(pairs: Sequence[tuple[Collection[Item], Collection[Item]]], classes: Sequence[str]) -> Floats:
+    """(D, K, 3) counts of correct, predicted and gold items of each document, from its (gold, predicted).
+
+    Examples
+    --------
+    >>> tally([([(0, 4, "Gene")], [(0, 4, "Gene"), (6, 9, "Gene")])], ["Gene"]).tolist()
+    [[[1.0, 2.0, 1.0]]]
+    """
+    index = {name: position for position, name in enumerate(classes)}
+    counts = np.zeros((len(pairs), len(classes), 3))
+    for row, (gold, predicted) in zip(counts, pairs, strict=True):
+        wanted, found = set(map(tuple, gold)), set(map(tuple, predicted))
+        for column, items in enumerate((wanted & found, found, wanted)):
+            for item in items:
+                position = index.get(item[-1])
+                if position is not None:
+                    row[position, column] += 1
+    return counts
+
+
+def _same_documents(gold: Mapping[str, Any], predicted: Mapping[str, Any]) -> tuple[str, ...]:
+    """The ids both sides hold, sorted, so that the order of reading does not move an interval."""
+    sides = (
+        ("the gold but not in the predictions", sorted(set(gold) - set(predicted))),
+        ("the predictions but not in the gold", sorted(set(predicted) - set(gold))),
+    )
+    problems = [
+        f"{len(ids)} document{'s are' if len(ids) > 1 else ' is'} in {where}: {', '.join(map(repr, ids[:3]))}"
+        + (" ..." if len(ids) > 3 else "")
+        for where, ids in sides
+        if ids
+    ]
+    if problems:
+        raise ScoreError("; ".join(problems), advice="give every document on both sides, without items if it has none")
+    if not gold:
+        raise ScoreError("there are no documents to score")
+    return tuple(sorted(gold))
