@@ -160,59 +160,75 @@ def _forget(found: list[tuple[int, int]], opened: int, closed: int, start: int, 
 
 def _is_boundary(text: str, start: int, at: int, end: int, following: int, last: int, bracket: int) -> bool:
     """Whether the stop at ``at`` ends the sentence that began at ``start``; ``following`` is the next character."""
-    if following >= last:
-        return False
-    upcoming = _NEXT.match(text, following, min(last, following + 40))
+    upcoming = _NEXT.match(text, following, min(last, following + _LOOK))
     if upcoming is None:
         return False
     word = upcoming["word"]
     mark = text[upcoming.end() : upcoming.end() + 1]
     starter = (word in _STARTERS and mark != ".") or (word.isupper() and mark == ":")  # not the A of "Lee, K. A."
-    if bracket >= 0 and bracket > start and text[at] == "." and not starter:
+    if bracket > start and text[at] == "." and not starter:
         return False  # "(10 mg i.p.) Rats": the stop is the remark's, not the sentence's
     if text[at] != "." or (at + 1 < end and text[at + 1] == "."):
         return not word[0].islower()
-    before = text[max(start, at - 40) : at].rsplit(None, 1)
+    before = text[max(start, at - _LOOK) : at].split()
     token = before[-1].lstrip("([{\"'“‘") if before else ""
-    if not token:
+    if not token or _LABEL.fullmatch(text, start, at):
         return False
+    previous = before[-2] if len(before) > 1 else ""
+    return _may_end(token, previous, word, starter, opens=at - len(token) <= start)
+
+
+def _may_end(token: str, previous: str, word: str, starter: bool, opens: bool) -> bool:
+    """Whether a full stop right after ``token`` ends a sentence, where the next one would begin with ``word``.
+
+    Parameters
+    ----------
+    previous
+        What stands before ``token``.
+    starter
+        ``word`` is one that sentences begin with, such as "The", and names do not.
+    opens
+        ``token`` itself begins the sentence.
+    """
     lowered = token.lower()
     if token.isupper() and len(token) > 1 and lowered not in _ALSO_IN_CAPITALS:
         lowered = token  # "treatment of ED.", "patients with CF.": no abbreviation of the lists below
     if word[0].islower() and not (_MIXED.match(word) and _CLEAR.search(token) and lowered not in _ABBREVIATIONS):
         return False
-    if _LABEL.fullmatch(text, start, at):
-        return False
     if lowered in _NEVER_LAST:
         return False
-    previous = before[0].rsplit(None, 1)[-1] if len(before) > 1 else ""
     if lowered in _UNITS and previous[-1:].isdigit():
         return True  # "for 30 min. Hippocampal"
-    digit = word[0].isdigit()
     if lowered in _BEFORE_NUMBER:
-        return not (digit or len(word) == 1 or _ROMAN.fullmatch(word))
+        return not (word[0].isdigit() or len(word) == 1 or _NUMBER_LIKE.fullmatch(word))
     if lowered in _MAYBE_LAST or _DOTTED.fullmatch(token):
         return starter
     if _NUMERAL.fullmatch(token):
-        if at - len(token) <= start or previous[-1:] in (":", ";", ","):
+        if opens or previous[-1:] in (":", ";", ","):
             return False  # a list's "1. The", "as follows: 2. The"
-        return not (digit and len(token) == 1)  # "0. 05", as some old records have it
+        return not (word[0].isdigit() and len(token) == 1)  # "0. 05", as some old records have it
     if len(token) == 1 and token.isalpha():
-        if token.islower():
-            return starter
-        if at - len(token) <= start:
-            return False
-        if len(previous) > 5 and len(word) > 2 and previous.endswith(_LETTERED_ENDINGS):
-            return True  # "cathepsin B. Caspases": names that end in a letter
-        return starter or previous.lower() in _BEFORE_LETTER or (token == "C" and previous[-1:].isdigit())
+        return _letter_may_end(token, previous, word, starter, opens)
     return True
+
+
+def _letter_may_end(token: str, previous: str, word: str, starter: bool, opens: bool) -> bool:
+    """The same for a single letter: an initial ("E. coli", "J. Smith"), or a name's last part ("vitamin C.")."""
+    if token.islower():
+        return starter
+    if opens:
+        return False
+    if len(previous) > 5 and len(word) > 2 and previous.endswith(_LETTERED_ENDINGS):
+        return True  # "cathepsin B. Caspases"
+    return starter or previous.lower() in _BEFORE_LETTER or (token == "C" and previous[-1:].isdigit())
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_LONG_BRACKET = 300
+_LONG_BRACKET = 300  # characters: a longer one holds sentences of its own, or was never meant to close here
+_LOOK = 40  # characters looked at on either side of a stop: no token that decides anything is longer
 _PAIRS = {"(": ")", "[": "]"}
 
 _BLANK_LINE = re.compile(r"\n\s*\n|\u2029|\f")
@@ -230,16 +246,20 @@ _CANDIDATE = re.compile(
     """,
     re.VERBOSE,
 )
+# What the next sentence would begin with, behind brackets, quotes and signs.
 _NEXT = re.compile(r"[(\[{\"'“‘«<>±+*•–—/)-]*\s*(?P<word>[^\W_][\w'’-]*)")
 
+# Words that begin a sentence in lower case: mRNA, p53, beta4, p-Toluenesulfonate, α-synuclein, c-fos.
 _MIXED = re.compile(r"[a-z]{1,3}[A-Z0-9]|[a-z]+(?:\d|-[A-Z])|[α-ω]-?[A-Za-z0-9]|c-[A-Za-z]")
+# Tokens that only a sentence's end puts a stop after.
 _CLEAR = re.compile(r"(?:[a-z]{3}|[0-9%)\]])[\"'”’)\]]*\Z")
 _DOTTED = re.compile(r"[A-Za-z](?:\.-?[A-Za-z]){1,4}")
 _NUMERAL = re.compile(r"\d{1,2}|[ivx]{1,4}|[IVX]{2,4}")
-_ROMAN = re.compile(r"[IVX]+[a-c]?|[A-Z]\d{1,3}[A-Za-z]?")
+_NUMBER_LIKE = re.compile(r"[IVX]+[a-c]?|[A-Z]\d{1,3}[A-Za-z]?")
+# A structured abstract's heading with a stop for a colon is no sentence of its own: "METHODS. Rats were fed."
 _LABEL = re.compile(
-    r"\s*(?:backgrounds?|aims?|objectives?|purpose|introduction|context|setting|design|(?:materials?|patients?|subjects)"
-    r"(?:\s(?:and|&)\smethods?)?|methods?|methodology|interventions?|measurements?|results?|findings|discussion|"
+    r"\s*(?:backgrounds?|aims?|objectives?|purpose|introduction|context|setting|design|"
+    r"(?:materials?|patients?|subjects)(?:\s(?:and|&)\smethods?)?|methods?|methodology|interventions?|measurements?|results?|findings|discussion|"
     r"conclusions?|significance|summary|importance|rationale|hypothesis|case\s(?:report|summary|presentation)|"
     r"study\sdesign|main\soutcome\smeasures?)"
     r"(?:(?:\s(?:and|&)\s|/)(?:backgrounds?|aims?|objectives?|purpose|design|methods?|results?|findings|discussion|"
@@ -247,19 +267,21 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 
+# Abbreviations that something always follows.
 _NEVER_LAST = _words(
     "e.g i.e eg ie vs v.s versus fig figs dr drs prof mr mrs ms mme st ste cf ca c.a approx viz subsp ssp subspp bv pv "
     "f.sp var nr ibid"
 )
-_BEFORE_NUMBER = _words(
-    "no nos vol pp p ref refs eq eqs eqn tab table suppl sect sec ch chap art lot cat ver exp expt grp pt"
-)
+# Abbreviations only before a number, a single letter or the like; also ordinary words.
+_BEFORE_NUMBER = _words("no nos vol pp p ref refs eq eqs eqn tab suppl sect sec ch chap cat ver exp expt grp pt")
+# Abbreviations that can end a sentence: they do where the next word is a starter.
 _MAYBE_LAST = _words(
     "al etc sp spp cv resp inc ltd co corp bros univ dept gen nov comb syn jr sr hr hrs min max avg wt vol conc temp "
     "int ext mol soln i.v i.p i.m s.c p.o b.i.d t.i.d q.i.d q.d u.s u.k u.s.a d.c a.m p.m n.s s.d s.e s.e.m o.d "
     "i.c.v i.t i.d i.n i.g v/v w/v b.w bw sci med biol chem res proc natl acad j am nat jan feb aug sept oct nov "
     "dec assoc ed eds trans aq"
 )
+# Of all these, the ones that stay abbreviations in capitals: "ED." and "CF." end sentences, "FIG." does not.
 _ALSO_IN_CAPITALS = _words("fig figs no nos vol vs st dr i.v i.p i.m s.c p.o u.s u.k u.s.a e.g i.e")
 _LETTERED_ENDINGS = ("in", "ins", "ine", "ase", "or", "ide")
 _UNITS = _words("min h hr hrs s sec d wk yr ml l kg g mg mm cm nm in")
@@ -270,15 +292,16 @@ _BEFORE_LETTER = _words(
     "coenzyme provitamin botulinum toxin kinase domain subunit serotype allele genotype haplotype patient case cohort "
     "drug compound and or degrees degree ° deg"
 )
+# Words that begin sentences and are not a name's second part.
 _STARTERS = _words(
-    "The This These Those That There They Their Then Thus Therefore To Two Three Four A An All Although After Also "
-    "Additionally Among Analysis And As At Animals Another Any Based Because Before Besides Both But By Compared "
-    "Consequently Conversely Data Despite Does Drug During Each Early Eight Eleven Eighteen Even Evidence Except "
-    "Finally First Five Following For Four Fourteen From Further Furthermore Group Groups He Hence Her Here His "
-    "However How If Importantly In Increased Indeed Interestingly Is It Its Like Low Mean Mice Moreover Most More "
-    "Neither Nevertheless Nine No None Nonetheless Not Notably Of On Once One Only Or Other Our Out Over Overall "
-    "Patient Patients Previous Rats Recent Recently Results Second Secondly Several She Similar Similarly Since Six "
-    "Seven Some Specifically Such Subjects Subsequent Subsequently Ten Thirdly Together Though Through Treatment Twelve Twenty "
-    "Under Unlike Until Upon Using Was We Were What When Where Whereas Whether Which While Who With Within Without Yet "
-    "Here Methods Method Conclusion Conclusions Objective Background Result"
+    "A Additionally After All Also Although Among An Analysis And Animals Another Any As At Background Based Because "
+    "Before Besides Both But By Compared Conclusion Conclusions Consequently Conversely Data Despite Does Drug "
+    "During Each Early Eight Eighteen Eleven Even Evidence Except Finally First Five Following For Four Fourteen "
+    "From Further Furthermore Group Groups He Hence Her Here His How However If Importantly In Increased Indeed "
+    "Interestingly Is It Its Like Low Mean Method Methods Mice More Moreover Most Neither Nevertheless Nine No None "
+    "Nonetheless Not Notably Objective Of On Once One Only Or Other Our Out Over Overall Patient Patients Previous "
+    "Rats Recent Recently Result Results Second Secondly Seven Several She Similar Similarly Since Six Some "
+    "Specifically Subjects Subsequent Subsequently Such Ten That The Their Then There Therefore These They Thirdly "
+    "This Those Though Three Through Thus To Together Treatment Twelve Twenty Two Under Unlike Until Upon Using Was "
+    "We Were What When Where Whereas Whether Which While Who With Within Without Yet"
 )
