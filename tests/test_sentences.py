@@ -112,7 +112,7 @@ SPLIT_AT_BAR = [
     "Written by J. R. Adams and Dr. B. Cole at St. Mary's Hospital. | It is long.",
     "They lacked vitamin C. | Patients ate fruit with cathepsin B. | Caspases did not.",
     "Samples were kept for 30 min. | Hippocampal slices were kept at 37 degrees C. | Others froze.",
-    "Cells were lysed. | mRNA was measured. | p53 rose. | c-Fos did not. | α-Synuclein fell. | beta4 -/- mice died.",
+    "Cells were lysed for RNA. | mRNA was measured. | p53 rose. | c-Fos did not. | α-Synuclein fell. | beta4 -/- mice died.",
     "Half of the rats with ED. | Sildenafil helped those with CF. | None died.",
     "The value was 3.14 at pH 7.4, not 2. 5 as written. | It fell.",
     "The trial ended early.12,13 | Others went on.",

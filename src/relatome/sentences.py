@@ -252,7 +252,7 @@ _NEXT = re.compile(r"[(\[{\"'“‘«<>±+*•–—/)-]*\s*(?P<word>[^\W_][\w'�
 # Words that begin a sentence in lower case: mRNA, p53, beta4, p-Toluenesulfonate, α-synuclein, c-fos.
 _MIXED = re.compile(r"[a-z]{1,3}[A-Z0-9]|[a-z]+(?:\d|-[A-Z])|[α-ω]-?[A-Za-z0-9]|c-[A-Za-z]")
 # Tokens that only a sentence's end puts a stop after.
-_CLEAR = re.compile(r"(?:[a-z]{3}|[0-9%)\]])[\"'”’)\]]*\Z")
+_CLEAR = re.compile(r"(?:[a-z]{3}|[A-Z]{2}|[0-9%)\]])[\"'”’)\]]*\Z")
 _DOTTED = re.compile(r"[A-Za-z](?:\.-?[A-Za-z]){1,4}")
 _NUMERAL = re.compile(r"\d{1,2}|[ivx]{1,4}|[IVX]{2,4}")
 _NUMBER_LIKE = re.compile(r"[IVX]+[a-c]?|[A-Z]\d{1,3}[A-Za-z]?")
