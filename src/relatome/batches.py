@@ -1,0 +1,186 @@
+"""Rows and batches: what several heads ask of one text is read in one row; rows of like length share a batch.
+
+A `Row` is a window with the markers of the pairs asked about it. Rows are sorted by length and cut into batches of at
+most ``budget`` pieces, padding counted, so that little is wasted; answers go back to the inputs they belong to by
+index, so neither the order nor the size of batches can change them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from relatome.tasks import TASKS
+from relatome.tasks.example import Encoded, Head, Pair, Sentence
+from relatome.wordpieces import MARKERS, Window, WordPieces
+
+BUDGET = 4096  # pieces of a batch, padding counted: large enough to fill two cores, small enough for a laptop's cache
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """One row of a batch: a window, the markers of its pairs, and who asked.
+
+    Parameters
+    ----------
+    markers
+        ``(P, 4)`` the text piece each marker shares its position with.
+    encoded
+        For each head that reads this row, what it asked and the row's index in that head's list.
+    targets, legal
+        Training only: by head, the gold classes and which classes each item may have.
+    source
+        Training only: the corpus, which says what is annotated exhaustively.
+    """
+
+    window: Window
+    markers: Array = field(default_factory=lambda: np.zeros((0, 4), np.int32))
+    encoded: dict[str, tuple[int, Encoded]] = field(default_factory=dict)
+    targets: dict[str, Array] = field(default_factory=dict)
+    legal: dict[str, Array] = field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def pieces(self) -> int:
+        """Length of the row: text pieces and marker pieces."""
+        return len(self.window) + self.markers.size
+
+
+def encode(
+    requests: Sequence[tuple[Head, Sequence[Any]]], pieces: WordPieces, *, limit: int
+) -> tuple[list[Row], dict[str, list[Encoded]]]:
+    """The rows that answer all requests, and each head's `Encoded` in order.
+
+    A text asked about by several heads is cut into windows once, and a window read by several heads is one row, except
+    that a ``packed`` head with more pairs than a row holds takes further rows, and a ``marker`` head one a pair.
+    """
+    texts: dict[str, int] = {}
+    for _, batch in requests:
+        for item in batch:
+            texts.setdefault(_sentence(item).text, len(texts))
+    widest = limit - (4 if any(head.kind == "marker" for head, _ in requests) else 0)
+    windows = pieces.windows(list(texts), limit=widest)
+    rows: dict[tuple[int, int], Row] = {}
+    asked: dict[str, list[Encoded]] = {}
+    for head, batch in requests:
+        task = TASKS[head.task]
+        cut = [windows[texts[_sentence(item).text]] for item in batch]
+        extra = {"markers": marker_pieces(pieces)} if head.kind == "marker" else {}
+        found = list(task.encode(cut, batch, head, **extra))
+        asked[head.name] = found
+        seen: dict[int, int] = {}
+        for index, item in enumerate(found):
+            if item.dropped:
+                continue
+            turn = seen.get(id(item.window), 0)
+            seen[id(item.window)] = turn + 1
+            row = rows.setdefault((id(item.window), turn), Row(item.window))
+            row.encoded[head.name] = (index, item)
+            if item.markers is not None:
+                row.markers = item.markers
+    return list(rows.values()), asked
+
+
+def marker_pieces(pieces: WordPieces) -> list[list[int]]:
+    """The piece ids of each marker: one where the vocabulary has it, else as the tokenizer spells it."""
+    found = [pieces.tokenizer.token_to_id(marker) for marker in MARKERS]
+    if None not in found:
+        return [[int(number)] for number in found]
+    return [list(pieces.tokenizer.encode(marker, add_special_tokens=False).ids) for marker in MARKERS]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Rows as arrays.
+
+    Parameters
+    ----------
+    ids, positions
+        ``(B, T)`` pieces and their positions; markers have the positions of what they mark.
+    mask
+        ``(B, 1, T, S + T)`` True where a piece (third axis) sees another (fourth axis; the S pieces of memory first).
+    pairs
+        ``(B, P, 2)`` index of each pair's ``[E1]`` and ``[E2]``; rows with fewer pairs repeat index 0.
+    """
+
+    rows: tuple[Row, ...]
+    ids: Array
+    positions: Array
+    mask: Array
+    pairs: Array
+
+    @property
+    def pieces(self) -> int:
+        """Real pieces, padding not counted."""
+        return sum(row.pieces for row in self.rows)
+
+
+def collate(rows: Sequence[Row], *, pad: int, markers: Sequence[int], memory: Sequence[int] | None = None) -> Batch:
+    """Pad rows to one length.
+
+    Parameters
+    ----------
+    markers
+        Ids of ``[E1] [/E1] [E2] [/E2]``.
+    memory
+        Where given, the rows' texts were read before: row ``b`` holds its markers only, and sees ``memory[b]`` pieces.
+
+    Notes
+    -----
+    A text piece sees the text; a marker sees the text and the four markers of its own pair. The same rule makes
+    padding see the text and itself, so that no row of the mask is empty: an empty row is NaN in some engines.
+    """
+    lengths = [0 if memory is not None else len(row.window) for row in rows]
+    width = max(max((n + row.markers.size for n, row in zip(lengths, rows, strict=True)), default=1), 1)
+    count = max(max((len(row.markers) for row in rows), default=0), 1)
+    past = max(max(memory, default=0), 1) if memory is not None else 1
+    ids = np.full((len(rows), width), pad, dtype=np.int64)
+    positions = np.zeros((len(rows), width), dtype=np.int64)
+    pairs = np.zeros((len(rows), count, 2), dtype=np.int64)
+    for index, (row, text) in enumerate(zip(rows, lengths, strict=True)):
+        if text:
+            ids[index, :text] = row.window.ids
+            positions[index, :text] = np.arange(text)
+        total = len(row.markers)
+        if total:
+            ids[index, text : text + 4 * total] = np.tile(np.asarray(markers), total)
+            positions[index, text : text + 4 * total] = row.markers.reshape(-1)
+            pairs[index, :total, 0] = text + 4 * np.arange(total)
+            pairs[index, :total, 1] = text + 4 * np.arange(total) + 2
+    text_lengths = np.asarray(lengths)[:, None, None]
+    here = np.arange(width)
+    group = (here[None, :] - np.asarray(lengths)[:, None]) // 4
+    beyond = here[None, :] >= np.asarray(lengths)[:, None]
+    own = beyond[:, :, None] & beyond[:, None, :] & (group[:, :, None] == group[:, None, :])
+    seen = (here[None, None, :] < text_lengths) | own
+    remembered = np.zeros((len(rows), width, past), dtype=bool)
+    if memory is not None:
+        remembered[:] = (np.arange(past)[None, :] < np.asarray(memory)[:, None])[:, None, :]
+    return Batch(tuple(rows), ids, positions, np.concatenate((remembered, seen), axis=2)[:, None], pairs)
+
+
+def budgeted(lengths: Sequence[int], budget: int = BUDGET, *, longest_first: bool = False) -> Iterator[list[int]]:
+    """Indices of rows, sorted by length and cut into batches of at most ``budget`` pieces with padding.
+
+    A row longer than the budget is a batch of its own: nothing is left out.
+    """
+    order = sorted(range(len(lengths)), key=lambda index: lengths[index], reverse=longest_first)
+    batch: list[int] = []
+    longest = 0
+    for index in order:
+        longest = max(longest, lengths[index])
+        if batch and longest * (len(batch) + 1) > budget:
+            yield batch
+            batch, longest = [], lengths[index]
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _sentence(item: Sentence | Pair) -> Sentence:
+    return item.sentence if isinstance(item, Pair) else item

@@ -1,0 +1,1 @@
+"""The neural network: encoder, heads, checkpoints. Torch starts here; nothing below imports it."""

@@ -1,0 +1,181 @@
+"""From inputs to predictions with any engine that can run the network: rows, batches, answers in the order asked.
+
+An engine is one function, `Forward`; everything else (windows, merging the heads that read the same text, buckets,
+putting answers back in order) is here once. A `Memory` passed from call to call keeps what the encoder made of each
+text, so that relations asked about after entities were found do not read the text again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from relatome.batches import BUDGET, Batch, Row, budgeted, collate, encode
+from relatome.errors import ModelError
+from relatome.tasks import TASKS
+from relatome.tasks.example import Encoded, Head, Prediction
+from relatome.wordpieces import MARKERS, Window, WordPieces
+
+Array = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class Forward(Protocol):
+    """One batch through the network.
+
+    ``memory`` is ``(B, L, 2, A, S, H/A)`` or None; the answer is the logits of each head and, if ``remember``,
+    the memory of this batch's pieces.
+    """
+
+    def __call__(
+        self, batch: Batch, memory: Array | None, *, remember: bool
+    ) -> tuple[Mapping[str, Array], Array | None]: ...
+
+
+class Memory:
+    """What the encoder made of the texts read so far: keys and values by text and window. Keep one per chunk of work."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, int, int], Array] = {}
+
+    def get(self, text: str, window: Window) -> Array | None:
+        """``(L, 2, A, S, H/A)`` of a window, or None if it was not read."""
+        return self._kept.get((text, window.index, len(window)))
+
+    def put(self, text: str, window: Window, states: Array) -> None:
+        """Keep the states of a window."""
+        self._kept[text, window.index, len(window)] = states
+
+
+class NeuralPredictor:
+    """A network as a predictor.
+
+    Parameters
+    ----------
+    forward
+        The engine.
+    heads
+        What it answers.
+    source
+        Name and hash of the model: the ``source`` of every fact it finds.
+    budget
+        Pieces of a batch; has no influence on the answers.
+    """
+
+    def __init__(
+        self,
+        forward: Forward,
+        heads: Sequence[Head],
+        pieces: WordPieces,
+        *,
+        limit: int,
+        source: str = "",
+        card: Mapping[str, Any] | None = None,
+        budget: int = BUDGET,
+    ) -> None:
+        self.forward = forward
+        self.heads = {head.name: head for head in heads}
+        self.pieces = pieces
+        self.limit = limit
+        self.source = source
+        self.card = dict(card or {})
+        self.budget = budget
+        self.pieces_read = 0
+        packed = any(head.kind == "packed" for head in heads)
+        self._markers = pieces.marker_ids() if packed else (0,) * len(MARKERS)
+
+    def predict(
+        self, requests: Mapping[str, Sequence[Any]], memory: Memory | None = None
+    ) -> dict[str, list[Prediction]]:
+        """Answers of each head to its inputs, in order.
+
+        Parameters
+        ----------
+        requests
+            By head name, that task's inputs. Heads that ask about the same text share one pass.
+        memory
+            Kept between calls by the caller; the answers are the same with and without.
+
+        Raises
+        ------
+        ModelError
+            The model has no such head.
+        """
+        for name in requests:
+            if name not in self.heads:
+                raise ModelError(f"the model has no head {name!r}", advice=f"it has: {', '.join(self.heads)}")
+        asked = [(self.heads[name], inputs) for name, inputs in requests.items()]
+        rows, encoded = encode(asked, self.pieces, limit=self.limit)
+        texts = {id(item.window): _text(inputs[item.inputs[0]]) for (head, inputs) in asked for item in encoded[head.name]}
+        logits: dict[str, list[Array | None]] = {name: [None] * len(items) for name, items in encoded.items()}
+        fresh, known = [], []
+        for row in rows:
+            packed_only = all(self.heads[name].kind == "packed" for name in row.encoded)
+            states = memory.get(texts[id(row.window)], row.window) if memory is not None and packed_only else None
+            if states is None:
+                fresh.append(row)
+            else:
+                known.append((row, states))
+        self._run(fresh, None, logits, texts, memory)
+        if known:
+            self._run([row for row, _ in known], [states for _, states in known], logits, texts, None)
+        return {
+            head.name: TASKS[head.task].decode(inputs, encoded[head.name], _filled(encoded[head.name], logits[head.name], head), head)
+            for head, inputs in asked
+        }  # fmt: skip
+
+    def _run(
+        self,
+        rows: Sequence[Row],
+        states: Sequence[Array] | None,
+        logits: dict[str, list[Array | None]],
+        texts: Mapping[int, str],
+        memory: Memory | None,
+    ) -> None:
+        lengths = [row.pieces if states is None else row.markers.size + row_states.shape[3] // 4
+                   for row, row_states in zip(rows, states or [np.zeros((0, 0, 0, 0, 0), np.float32)] * len(rows), strict=True)]  # fmt: skip
+        for chosen in budgeted(lengths, self.budget, longest_first=True):
+            part = [rows[index] for index in chosen]
+            past = None
+            if states is not None:
+                past = _padded([states[index] for index in chosen])
+            batch = collate(
+                part, pad=self.pieces.pad, markers=self._markers,
+                memory=None if states is None else [states[index].shape[3] for index in chosen],
+            )  # fmt: skip
+            answers, kept = self.forward(batch, past, remember=memory is not None)
+            self.pieces_read += batch.pieces if states is None else sum(row.markers.size for row in part)
+            for place, row in enumerate(part):
+                for name, (index, item) in row.encoded.items():
+                    kind = self.heads[name].kind
+                    answer = answers[name][place]
+                    if kind == "tags":
+                        answer = answer[: len(row.window)]
+                    elif kind == "packed":
+                        answer = answer[: len(item.inputs)]
+                    logits[name][index] = answer
+                if memory is not None and kept is not None:
+                    memory.put(texts[id(row.window)], row.window, kept[place][:, :, :, : len(row.window)].copy())
+
+
+def _text(item: Any) -> str:
+    return str(item.sentence.text if hasattr(item, "sentence") else item.text)
+
+
+def _padded(states: Sequence[Array]) -> Array:
+    longest = max(state.shape[3] for state in states)
+    layers, two, heads, _, width = states[0].shape
+    result = np.zeros((len(states), layers, two, heads, longest, width), dtype=np.float32)
+    for index, state in enumerate(states):
+        result[index, :, :, :, : state.shape[3]] = state
+    return result
+
+
+def _filled(encoded: Sequence[Encoded], logits: Sequence[Array | None], head: Head) -> list[Array]:
+    """Every item has its logits; dropped ones get zeros, which `decode` does not look at."""
+    filled = []
+    for item, answer in zip(encoded, logits, strict=True):
+        assert answer is not None or item.dropped
+        filled.append(np.zeros((0, head.classes), np.float32) if answer is None else answer)
+    return filled

@@ -1,0 +1,41 @@
+"""The network on torch: CPU or GPU, and what every other engine is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from relatome.batches import Batch
+from relatome.models.network import Network
+
+Array = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class TorchForward:
+    """Run a `Network`; see ``predictors.neural.Forward``."""
+
+    def __init__(self, network: Network, device: str | torch.device = "cpu") -> None:
+        self.network = network.to(device)
+        self.device = torch.device(device)
+
+    def __call__(
+        self, batch: Batch, memory: Array | None, *, remember: bool
+    ) -> tuple[Mapping[str, Array], Array | None]:
+        training = self.network.training
+        self.network.eval()
+        try:
+            with torch.inference_mode():
+                past = None if memory is None else torch.from_numpy(memory).to(self.device)
+                arrays = (torch.from_numpy(a).to(self.device) for a in (batch.ids, batch.positions, batch.mask, batch.pairs))
+                logits, kept = self.network(*arrays, past, remember=remember)
+        finally:
+            self.network.train(training)
+        return {name: _numpy(value) for name, value in logits.items()}, None if kept is None else _numpy(kept)
+
+
+def _numpy(value: torch.Tensor) -> Array:
+    result: Array = value.float().cpu().numpy()
+    return result

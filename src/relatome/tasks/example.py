@@ -1,0 +1,185 @@
+"""What every task shares: heads, examples, what an encoder reads for them, and predictions.
+
+An `Example` is what is judged (a sentence, a pair) plus its gold; `predict` takes the inputs alone, so a predictor
+cannot see gold. Ids are stable and do not depend on the head, so that two models can be compared example by example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+import numpy as np
+
+from relatome.wordpieces import Window
+
+Logits = np.ndarray[Any, np.dtype[np.float32]]
+NEGATIVE = "NO_RELATION"
+
+
+class TypedSpan(NamedTuple):
+    """A half-open range of code points with a type and, for a prediction, its probability."""
+
+    start: int
+    end: int
+    type: str
+    probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One question a model answers.
+
+    Parameters
+    ----------
+    name
+        Unique in its model: ``"entities"``, ``"relations"``, ``"ade-sentence"``.
+    task
+        A member of ``tasks.TASKS``.
+    kind
+        One of the task's ``HEADS``: ``tags``, ``packed``, ``marker``, ``label``.
+    labels
+        ``tags``: entity types, without B and I. Others: the classes; for relations the first is ``NO_RELATION``.
+    arguments
+        Relations only: for each label the (head type, tail type) pairs it may hold between. Pairs of types that no
+        label names are not proposed.
+    groups
+        Relations only: a coarser name for a label (ChemProt's ``INHIBITOR`` is ``CPR:4``), for scoring and output.
+    """
+
+    name: str
+    task: Literal["ner", "relation", "classification"]
+    kind: str
+    labels: tuple[str, ...]
+    arguments: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> int:
+        """How many logits the head gives for one item."""
+        return 1 + 2 * len(self.labels) if self.kind == "tags" else len(self.labels)
+
+    def json(self) -> dict[str, Any]:
+        """Plain JSON values; `Head.from_json` reads them back."""
+        return {
+            "name": self.name,
+            "task": self.task,
+            "kind": self.kind,
+            "labels": list(self.labels),
+            "arguments": {label: [list(pair) for pair in pairs] for label, pairs in self.arguments.items()},
+            "groups": dict(self.groups),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Head:
+        """The head that `Head.json` wrote."""
+        return cls(
+            name=value["name"],
+            task=value["task"],
+            kind=value["kind"],
+            labels=tuple(value["labels"]),
+            arguments={label: tuple((a, b) for a, b in pairs) for label, pairs in value.get("arguments", {}).items()},
+            groups=dict(value.get("groups", {})),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A stretch of a document's text that is read at once: the input of ``ner`` and ``classification``.
+
+    Parameters
+    ----------
+    id
+        ``document#n``; stable.
+    text
+        ``document.text[start : start + len(text)]``.
+    """
+
+    id: str
+    document: str
+    text: str
+    start: int = 0
+
+
+class Argument(NamedTuple):
+    """One side of a pair: a mention, by its range in the *sentence's* text."""
+
+    id: str
+    start: int
+    end: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An ordered candidate: the input of ``relation``. Both arguments lie in ``sentence``."""
+
+    id: str
+    sentence: Sentence
+    head: Argument
+    tail: Argument
+
+
+Input = TypeVar("Input", bound=Sentence | Pair)
+Gold = TypeVar("Gold")
+
+
+@dataclass(frozen=True, slots=True)
+class Example(Generic[Input, Gold]):
+    """An input with its gold answer."""
+
+    input: Input
+    gold: Gold
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """What an encoder reads for one or many inputs of one task: a window and, for relations, where the markers go.
+
+    Parameters
+    ----------
+    inputs
+        Indices into the inputs given to ``encode``.
+    markers
+        ``(P, 4)`` for ``packed``: the piece each of ``[E1] [/E1] [E2] [/E2]`` shares its position with.
+    dropped
+        Inputs that no window can hold (their arguments are further apart than a window is long).
+    """
+
+    window: Window
+    inputs: tuple[int, ...]
+    markers: np.ndarray[Any, np.dtype[np.int32]] | None = None
+    dropped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A model's answer to one input.
+
+    Parameters
+    ----------
+    id
+        The input's.
+    value
+        ``ner``: the spans found, in the sentence's coordinates. Others: the class.
+    probabilities
+        Of every class; empty for ``ner``, whose spans carry their own.
+    windows
+        How many windows the text took.
+    dropped
+        True where the input could not be read (its arguments fit no window); the value is then the negative class.
+    """
+
+    id: str
+    value: str | tuple[TypedSpan, ...]
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    windows: int = 1
+    dropped: bool = False
+
+
+def softmax(logits: Logits) -> Logits:
+    """Probabilities over the last axis."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    result: Logits = (shifted / shifted.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return result

@@ -1,0 +1,111 @@
+"""Which pairs of mentions are asked about, and what the gold says of each.
+
+A candidate is one *ordered* pair (head, tail) of mentions of one sentence whose types some label of the head allows.
+Both orders of a pair are two candidates where both are allowed. Pairs are proposed from the mentions a document
+carries, so the same function serves gold entities (training, gold-entity scores) and predicted ones (extraction).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from relatome import sentences
+from relatome.documents import Document, Mention, Span
+from relatome.tasks.example import NEGATIVE, Argument, Head, Pair, Sentence
+
+
+def allowed(head: Head) -> frozenset[tuple[str, str]]:
+    """Every (head type, tail type) that some label may hold between."""
+    return frozenset(pair for pairs in head.arguments.values() for pair in pairs)
+
+
+def legal(head: Head, head_type: str, tail_type: str) -> tuple[bool, ...]:
+    """For each label of ``head`` whether it may hold between these types; ``NO_RELATION`` always may."""
+    return tuple(
+        label == NEGATIVE or (head_type, tail_type) in head.arguments.get(label, ()) for label in head.labels
+    )
+
+
+def candidates(document: Document, head: Head) -> Iterator[Pair]:
+    """Every candidate pair of the document, sentence by sentence, in text order."""
+    types = allowed(head)
+    for number, (start, end) in enumerate(sentences.of(document)):
+        inside = sorted(
+            (m for m in document.mentions if start <= m.start and m.end <= end), key=lambda m: (m.start, m.end)
+        )
+        if len(inside) < 2:
+            continue
+        sentence = Sentence(f"{document.id}#{number}", document.id, document.text[start:end], start)
+        for first in inside:
+            for second in inside:
+                if first is not second and first.span != second.span and (first.type, second.type) in types:
+                    yield Pair(
+                        f"{document.id}:{first.id}-{second.id}", sentence,
+                        _argument(first, start), _argument(second, start),
+                    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a document's relations say of its pairs of mentions, at mention or at concept level.
+
+    Parameters
+    ----------
+    document
+        With gold relations.
+    head
+        Relations of types it has no label for are not looked at.
+    """
+
+    mention: dict[tuple[str, str], tuple[str, ...]]
+    concept: dict[tuple[str, str], tuple[str, ...]]
+    concepts: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, document: Document, head: Head) -> Facts:
+        """Read them off a document's gold relations."""
+        facts = cls({}, {}, {mention.id: mention.concepts for mention in document.mentions})
+        for relation in document.relations:
+            if relation.type in head.labels:
+                table = facts.mention if relation.level == "mention" else facts.concept
+                key = (relation.head, relation.tail)
+                table[key] = (*table.get(key, ()), relation.type)
+        return facts
+
+    def labels(self, head_id: str, tail_id: str) -> tuple[str, ...]:
+        """Every gold label between two mentions, in the corpus's order; empty for no relation.
+
+        A relation between concepts counts for every pair of their mentions: distant for a sentence, but two mentions
+        of a related pair in one sentence seldom stand there by chance.
+        """
+        found = list(self.mention.get((head_id, tail_id), ()))
+        if self.concept:
+            for first in self.concepts.get(head_id, ()):
+                for second in self.concepts.get(tail_id, ()):
+                    found += self.concept.get((first, second), ())
+        return tuple(dict.fromkeys(found))
+
+
+def reachable(document: Document, head: Head) -> tuple[int, int]:
+    """How many of the document's gold relations some candidate can express, and how many there are."""
+    facts = Facts.of(document, head)
+    pairs = [(pair.head.id, pair.tail.id) for pair in candidates(document, head)]
+    reached: set[tuple[str, str, str]] = set()
+    for first, second in pairs:
+        if (first, second) in facts.mention:
+            reached |= {(first, second, label) for label in facts.mention[first, second]}
+        for a in facts.concepts.get(first, ()):
+            for b in facts.concepts.get(second, ()):
+                reached |= {(a, b, label) for label in facts.concept.get((a, b), ())}
+    total = sum(len(set(labels)) for table in (facts.mention, facts.concept) for labels in table.values())
+    return len(reached), total
+
+
+def _argument(mention: Mention, start: int) -> Argument:
+    return Argument(mention.id, mention.start - start, mention.end - start, mention.type)
+
+
+def span_in_document(pair: Pair, argument: Argument) -> Span:
+    """Where an argument stands in its document."""
+    return Span(argument.start + pair.sentence.start, argument.end + pair.sentence.start)

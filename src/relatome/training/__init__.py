@@ -1,0 +1,1 @@
+"""Training: settings, what is read (mixture), the order it is read in (stream), and the loop."""

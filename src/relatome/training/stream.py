@@ -1,0 +1,95 @@
+"""The order in which rows are read: shuffled anew each epoch, in batches of like length, resumable at any batch.
+
+The order of an epoch follows from the seed and the epoch's number alone, so `restore` goes straight to a batch; nothing
+that was read before is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from relatome.batches import Row, budgeted
+
+POOL = 50  # batches sorted by length together: little padding, and still nearly random
+
+
+class Stream:
+    """Batches of rows without end.
+
+    Parameters
+    ----------
+    groups
+        Rows of each corpus.
+    weights
+        How many times each corpus is read in an epoch; of a broken number the fraction is drawn at random.
+    budget
+        Pieces of a batch, padding counted.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[Row]], weights: Sequence[float], *, budget: int, seed: int) -> None:
+        self.groups = groups
+        self.weights = weights
+        self.budget = budget
+        self.seed = seed
+        self._epoch = 0
+        self._index = 0
+        self._plan = self._order(0)
+
+    @property
+    def epoch_batches(self) -> int:
+        """Batches of the first epoch; others differ by a few."""
+        return len(self._order(0))
+
+    def state(self) -> dict[str, int]:
+        """Where the stream is: the epoch, and the batch in it that comes next."""
+        return {"epoch": self._epoch, "index": self._index}
+
+    def restore(self, state: dict[str, int]) -> None:
+        """Go to where `state` was taken."""
+        self._epoch, self._index = state["epoch"], state["index"]
+        self._plan = self._order(self._epoch)
+
+    def __iter__(self) -> Iterator[list[Row]]:
+        return self
+
+    def __next__(self) -> list[Row]:
+        if self._index == len(self._plan):
+            self._epoch, self._index = self._epoch + 1, 0
+            self._plan = self._order(self._epoch)
+        batch = self._plan[self._index]
+        self._index += 1
+        return [self.groups[group][number] for group, number in batch]
+
+    def _order(self, epoch: int) -> list[list[tuple[int, int]]]:
+        generator = np.random.default_rng([self.seed, epoch])
+        chosen: list[tuple[int, int]] = []
+        for group, (rows, weight) in enumerate(zip(self.groups, self.weights, strict=True)):
+            whole, part = int(weight), weight - int(weight)
+            chosen += [(group, number) for number in range(len(rows))] * whole
+            if part:
+                picked = generator.permutation(len(rows))[: round(part * len(rows))]
+                chosen += [(group, int(number)) for number in picked]
+        order = [chosen[int(index)] for index in generator.permutation(len(chosen))]
+        lengths = [self.groups[group][number].pieces for group, number in order]
+        batches: list[list[tuple[int, int]]] = []
+        for pool in _pools(lengths, POOL * self.budget):
+            batches += [[order[pool[index]] for index in batch] for batch in budgeted([lengths[i] for i in pool], self.budget)]
+        return [batches[int(index)] for index in generator.permutation(len(batches))]
+
+
+def _pools(lengths: Sequence[int], pieces: int) -> Iterator[list[int]]:
+    pool: list[int] = []
+    total = 0
+    for index, length in enumerate(lengths):
+        pool.append(index)
+        total += length
+        if total >= pieces:
+            yield pool
+            pool, total = [], 0
+    if pool:
+        yield pool
+
+
+__all__ = ["Stream"]

@@ -1,0 +1,225 @@
+"""Text to word pieces with character offsets, cut into overlapping windows where it is too long for the encoder.
+
+A `Window` is what an encoder reads: ``[CLS] pieces [SEP]`` with, for each piece, its half-open code-point range in
+the text and the index of the word it belongs to. Every character of the text lies in some window: nothing is cut
+in silence. The tokenizer is the Rust ``tokenizers`` library; ``transformers`` is not needed to run a model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+from relatome.errors import ModelError
+
+MARKERS = ("[E1]", "[/E1]", "[E2]", "[/E2]")
+LIMIT = 256  # pieces a window holds, [CLS] and [SEP] among them
+OVERLAP = 64  # pieces two neighbouring windows share: context for what stands near a cut
+
+Array = np.ndarray[Any, np.dtype[np.int32]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """A stretch of text as an encoder reads it.
+
+    Parameters
+    ----------
+    ids
+        ``(T,)`` piece ids, ``[CLS]`` first and ``[SEP]`` last.
+    starts, ends
+        ``(T,)`` half-open code-point ranges in the text; -1 for ``[CLS]``, ``[SEP]`` and markers.
+    words
+        ``(T,)`` index of the piece's word in the whole text, -1 for special pieces.
+    index, count
+        This is window ``index`` of the text's ``count``.
+    """
+
+    ids: Array
+    starts: Array
+    ends: Array
+    words: Array
+    index: int = 0
+    count: int = 1
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def locate(self, start: int, end: int) -> tuple[int, int] | None:
+        """First and last piece (inclusive) that overlap the characters ``start:end``; None if part lies outside."""
+        inside = np.flatnonzero((self.starts < end) & (self.ends > start) & (self.starts >= 0))
+        if not len(inside):
+            return None
+        first, last = int(inside[0]), int(inside[-1])
+        text_first, text_last = 1, len(self.ids) - 2
+        if self.index > 0 and first == text_first and self.starts[first] > start:
+            return None
+        if self.index < self.count - 1 and last == text_last and self.ends[last] < end:
+            return None
+        return first, last
+
+
+class WordPieces:
+    """A tokenizer that keeps offsets.
+
+    Parameters
+    ----------
+    tokenizer
+        A ``tokenizers.Tokenizer``; its truncation and padding are switched off.
+
+    Raises
+    ------
+    ModelError
+        The vocabulary has no ``[CLS]``, ``[SEP]`` or ``[PAD]`` (or their RoBERTa names).
+
+    Examples
+    --------
+    >>> pieces = WordPieces.toy(["as", "##pirin", "helps", "."])
+    >>> window = pieces.windows(["Aspirin helps."])[0][0]
+    >>> [(int(s), int(e)) for s, e in zip(window.starts, window.ends)][1:-1]
+    [(0, 2), (2, 7), (8, 13), (13, 14)]
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.encode_special_tokens = True  # a "[SEP]" or "[E1]" that stands in the text is text
+        self.tokenizer = tokenizer
+
+        def special(*names: str) -> int:
+            for name in names:
+                if (found := tokenizer.token_to_id(name)) is not None:
+                    return int(found)
+            raise ModelError(f"the tokenizer has no {' or '.join(names)}", advice="is this an encoder's tokenizer?")
+
+        self.cls = special("[CLS]", "<s>")
+        self.sep = special("[SEP]", "</s>")
+        self.pad = special("[PAD]", "<pad>")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> WordPieces:
+        """From a model folder: ``tokenizer.json``, or ``vocab.txt`` alone (cased or uncased as its config says).
+
+        Raises
+        ------
+        ModelError
+            Neither file is there, or it cannot be read.
+        """
+        folder = Path(folder)
+        file = folder / "tokenizer.json"
+        if file.is_file():
+            try:
+                return cls(Tokenizer.from_file(str(file)))
+            except Exception as error:  # the Rust library raises bare Exception
+                raise ModelError(f"not a tokenizer: {error}", path=file) from error
+        vocabulary = folder / "vocab.txt"
+        if not vocabulary.is_file():
+            raise ModelError("neither tokenizer.json nor vocab.txt is here", path=folder, advice="copy the whole model")
+        return cls(_bert(vocabulary.read_text(encoding="utf-8").split("\n"), lowercase=_lowercase(folder)))
+
+    @classmethod
+    def toy(cls, pieces: Iterable[str], *, lowercase: bool = True) -> WordPieces:
+        """A BERT tokenizer over a handful of pieces, for tests and examples."""
+        return cls(_bert(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pieces], lowercase=lowercase))
+
+    def __len__(self) -> int:
+        return int(self.tokenizer.get_vocab_size(with_added_tokens=True))
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``tokenizer.json`` into ``folder``."""
+        self.tokenizer.save(str(Path(folder) / "tokenizer.json"))
+
+    def add_markers(self, markers: Sequence[str] = MARKERS) -> tuple[int, ...]:
+        """Ids of the entity markers, which are added to the vocabulary as special pieces where they are missing."""
+        self.tokenizer.add_special_tokens(
+            [AddedToken(marker, special=True, normalized=False) for marker in markers]
+        )
+        return self.marker_ids(markers)
+
+    def marker_ids(self, markers: Sequence[str] = MARKERS) -> tuple[int, ...]:
+        """Ids of the entity markers.
+
+        Raises
+        ------
+        ModelError
+            The vocabulary lacks one.
+        """
+        ids = [self.tokenizer.token_to_id(marker) for marker in markers]
+        if None in ids:
+            missing = [marker for marker, number in zip(markers, ids, strict=True) if number is None]
+            raise ModelError(f"the vocabulary lacks the markers {' '.join(missing)}", advice="call add_markers()")
+        return tuple(int(number) for number in ids)
+
+    def windows(
+        self, texts: Sequence[str], *, limit: int = LIMIT, overlap: int = OVERLAP
+    ) -> list[list[Window]]:
+        """The windows of each text, in order; a text of up to ``limit - 2`` pieces has exactly one.
+
+        Parameters
+        ----------
+        texts
+            Plain texts.
+        limit
+            Pieces a window holds, ``[CLS]`` and ``[SEP]`` among them.
+        overlap
+            Pieces two neighbouring windows share.
+        """
+        encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [self._cut(encoding, limit - 2, min(overlap, (limit - 2) // 2)) for encoding in encodings]
+
+    def _cut(self, encoding: Any, room: int, overlap: int) -> list[Window]:
+        ids = np.asarray(encoding.ids, dtype=np.int32)
+        offsets = np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2)
+        words = np.asarray([-1 if word is None else word for word in encoding.word_ids], dtype=np.int32)
+        cuts = [(0, len(ids))]
+        if len(ids) > room:
+            begins = list(range(0, len(ids) - overlap, room - overlap))
+            cuts = [(begin, min(begin + room, len(ids))) for begin in begins]
+        return [
+            Window(
+                ids=np.concatenate(([self.cls], ids[a:b], [self.sep])).astype(np.int32),
+                starts=_edged(offsets[a:b, 0]),
+                ends=_edged(offsets[a:b, 1]),
+                words=_edged(words[a:b]),
+                index=index,
+                count=len(cuts),
+            )
+            for index, (a, b) in enumerate(cuts)
+        ]
+
+
+def _edged(values: Array) -> Array:
+    return np.concatenate(([-1], values, [-1])).astype(np.int32)
+
+
+def _lowercase(folder: Path) -> bool:
+    for name in ("tokenizer_config.json", "config.json"):
+        file = folder / name
+        if file.is_file():
+            try:
+                config = json.loads(file.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise ModelError(f"not JSON: {error}", path=file) from error
+            if "do_lower_case" in config:
+                return bool(config["do_lower_case"])
+    # Hugging Face's own default for a BERT vocabulary without a word on case; a cased vocabulary has upper-case pieces.
+    return not any(line[:1].isupper() for line in (folder / "vocab.txt").read_text(encoding="utf-8").split("\n"))
+
+
+def _bert(vocabulary: Sequence[str], *, lowercase: bool) -> Tokenizer:
+    table = {piece.rstrip("\r"): number for number, piece in enumerate(vocabulary) if piece.strip()}
+    if "[UNK]" not in table:
+        raise ModelError("the vocabulary has no [UNK]", advice="is this a WordPiece vocabulary?")
+    tokenizer = Tokenizer(models.WordPiece(table, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    present = [name for name in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]") if name in table]
+    tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in present])
+    return tokenizer
