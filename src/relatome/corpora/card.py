@@ -162,9 +162,9 @@ class Card:
         The protocol used where none is named.
     repeated
         Documents that the files hold twice; the first is taken.
-    unreadable
-        Documents whose offsets are wrong in the published files; they are left out. Any other such document is an
-        error.
+    repaired
+        Documents with a mention whose published offsets do not fit and which the reader may repair; in any other
+        document it is an error.
     ship
         Whether a model trained on it may be shipped.
     counts, published
@@ -197,7 +197,7 @@ class Card:
     evaluated_groups: tuple[str, ...] = ()
     labels: Mapping[str, LabelType] = field(default_factory=dict)
     repeated: tuple[str, ...] = ()
-    unreadable: tuple[str, ...] = ()
+    repaired: tuple[str, ...] = ()
     defects: tuple[str, ...] = ()
     counts: Mapping[str, Any] = field(default_factory=dict)
     published: Mapping[str, Any] = field(default_factory=dict)
@@ -278,7 +278,7 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
         evaluated_groups=table.texts("evaluated_groups", default=()),
         labels=_labels(table),
         repeated=table.texts("repeated", default=()),
-        unreadable=table.texts("unreadable", default=()),
+        repaired=table.texts("repaired", default=()),
         defects=table.texts("defects", default=()),
         counts=table.get("counts", dict, "a table", {}),
         published=table.get("published", dict, "a table", {}),

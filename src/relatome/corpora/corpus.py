@@ -94,7 +94,9 @@ class Corpus:
         if chosen.kind == "files":
             by_name = {part.name: part for part in chosen.splits}
             paths = [(by_name[name], self._paths(by_name[name])) for name in wanted]
-            found = (document for part, files in paths for document in self._of_split(chosen, part, files))
+            found: Iterator[Document] = (
+                document for part, files in paths for document in self._of_split(chosen, part, files)
+            )
         else:
             found = self._of_division(chosen, frozenset(wanted), self._paths(chosen))
         return (self._canonical(document) for document in found) if canonical else found
@@ -178,17 +180,12 @@ class Corpus:
         return [text for text in texts if len(text.split()) >= LEAST_WORDS]
 
     def _read(self, paths: Iterable[Path]) -> Iterator[Document]:
-        """The documents of the files, without those the card knows to be unreadable and the second of a known pair."""
+        """The documents of the files; what is known to be wrong with them is put right, anything else is an error."""
         read = import_module(f"relatome.formats.{self.card.reader}").read
+        options = {"on_repair": self._repair} if self.card.repaired else {}
         seen: set[str] = set()
-
-        def reject(problem: InputError) -> None:
-            if problem.document not in self.card.unreadable:
-                raise problem
-            _log.info("%s: left out, as its card says: %s", self.card.name, problem)
-
         for path in paths:
-            for document in read(path, on_reject=reject):
+            for document in read(path, **options):
                 if document.id not in seen:
                     seen.add(document.id)
                     yield document
@@ -199,6 +196,11 @@ class Corpus:
                         document=document.id,
                         advice="list it in the card's 'repeated' if the first is to be taken",
                     )
+
+    def _repair(self, problem: InputError) -> None:
+        if problem.document not in self.card.repaired:
+            raise problem
+        _log.info("%s: repaired, as its card says: %s", self.card.name, problem)
 
     def _canonical(self, document: Document) -> Document:
         if not document.mentions:

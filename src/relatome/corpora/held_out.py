@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 LIST = "NEVER_TRAIN.tsv"
 
+_TEST_SPLIT = "{} test split"  # not what the list writes ("bc5cdr test"): a leaking protocol waives the one only
+
 
 class Dropped(NamedTuple):
     """Why a document may not be trained on."""
@@ -117,7 +119,7 @@ class HeldOut:
             Whether they come from a protocol that leaks by design (``Protocol.leaks``): the corpus's own test split,
             which here is that of its default protocol, then does not count. The list, and the others' test splits, do.
         """
-        own = f"{corpus} test" if leaks else ""
+        own = _TEST_SPLIT.format(corpus) if leaks else ""
         counter = self._counts.setdefault(corpus, Counter())
         for document in documents:
             dropped = self.why(document, own=own)
@@ -133,7 +135,7 @@ class HeldOut:
         Parameters
         ----------
         own
-            A test set that does not count, such as ``"ade test"``.
+            A test set that does not count, such as ``"ade test split"``.
         """
         for identity in (source_of(document), document.id):
             if test_sets := _others(self.pmids.get(identity, ()), own):
@@ -178,7 +180,7 @@ def _everything(
             documents = []
         if not documents:
             missing.append(name)
-        test_set = f"{name} test"
+        test_set = _TEST_SPLIT.format(name)
         for document in documents:
             _add(pmids, source_of(document), test_set)
             for text in _texts(document, corpus):
@@ -194,7 +196,7 @@ def _listed(path: Path) -> dict[str, tuple[str, ...]]:
         raise CorpusError(f"the list cannot be read: {problem}", path=path) from None
     for number, line in enumerate(lines, 1):
         columns = line.split("\t")
-        if number == 1 and columns == ["pmid", "test_set"] or not line.strip():
+        if (number == 1 and columns == ["pmid", "test_set"]) or not line.strip():
             continue
         if len(columns) != 2 or not columns[0].strip():
             raise CorpusError(

@@ -183,7 +183,7 @@ def _draws(counts: NDArray[np.int64], number: int, random: np.random.RandomState
         add = min(len(equal), missing)
         drawn[random.choice(equal, size=add, replace=False)] += 1
         missing -= add
-    return drawn.astype(np.int64)
+    return np.asarray(drawn, dtype=np.int64)
 
 
 _NO_WORD = re.compile(r"[\W_]+")
