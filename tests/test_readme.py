@@ -11,6 +11,7 @@ import doctest
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -59,6 +60,15 @@ def test_blocks_are_known(page: Path) -> None:
 def test_readme_shows_both_ways_in() -> None:
     languages = {block.language for block in _blocks(ROOT / "README.md") if block.left_out is None}
     assert {"sh"} <= languages and languages & {"python", "pycon"}
+
+
+def test_reference_shows_every_command() -> None:
+    hook = runpy.run_path(str(ROOT / "docs" / "cli_reference.py"))
+    page = hook["on_page_markdown"]((ROOT / "docs" / "cli.md").read_text(encoding="utf-8"))
+    assert "extract" in hook["commands"]()
+    for name in hook["commands"]():
+        shown = page.partition(f"## relatome {name}\n")[2]
+        assert f"Usage: relatome {name}" in shown and len(hook["help_of"](name)) > 200, name
 
 
 def test_example_texts_are_separate_documents() -> None:
