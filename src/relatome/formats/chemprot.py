@@ -91,6 +91,16 @@ def write(documents: Iterable[Document], path: str | Path | TextIO) -> int:
     return count
 
 
+def belongs_to_abstracts(path: Path) -> bool:
+    """Whether a file is read together with the abstracts file beside it, and so not by itself."""
+    return any(
+        path.with_name(path.name.removesuffix(".gz").replace(kind, "abstracts") + zipped).is_file()
+        for kind in ("entities", "relations", "gold_standard")
+        for zipped in ("", ".gz")
+        if kind in path.name
+    )
+
+
 class _Table:
     """The rows of a sibling file by document; each row knows its line."""
 
