@@ -109,7 +109,7 @@ def by_document(
     Examples
     --------
     >>> by_document(["1", "1", "2", "3"], [0, 1, 0, 0], shares=(0.5, 0.25, 0.25))
-    ('train', 'train', 'test', 'dev')
+    ('train', 'train', 'dev', 'test')
     """
     return clean([[document] for document in documents], classes, shares=shares, seed=seed)
 
