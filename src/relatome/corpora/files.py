@@ -19,7 +19,7 @@ _verified: dict[str, tuple[tuple[int, int, int], str]] = {}
 def data_folder() -> Path:
     """The folder with the corpora, which need not exist."""
     if folder := os.environ.get("RELATOME_DATA"):
-        return Path(folder)
+        return Path(folder).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "relatome" / "data"
 
 
