@@ -162,8 +162,7 @@ def _document(identity: str, block: list[Sentence], type: str) -> Document:
         first = len(tokens)
         tags: list[str] = []
         for line in lines:
-            with located(line=line.number):
-                word, tag = _columns(line.text)
+            word, tag = _columns(line)
             tokens.append(Span(end + 1, end + 1 + len(word)))
             end = tokens[-1].end
             words.append(word)
@@ -186,15 +185,16 @@ def _document(identity: str, block: list[Sentence], type: str) -> Document:
     ).check()
 
 
-def _columns(text: str) -> tuple[str, str]:
-    columns = text.split("\t") if "\t" in text else text.split()
-    columns = [column.strip() for column in columns]
-    if len(columns) < 2 or not columns[0] or not _TAG.fullmatch(columns[-1]):
+def _columns(line: Line) -> tuple[str, str]:
+    columns = line.text.split("\t") if "\t" in line.text else line.text.split()
+    word, tag = columns[0].strip(), columns[-1].strip()
+    if len(columns) < 2 or not word or not _TAG.fullmatch(tag):
         raise FormatError(
-            f"expected a token and a tag (O, B-TYPE, I-TYPE ...) with a tab between, found {text[:80]!r}",
+            f"expected a token and a tag (O, B-TYPE, I-TYPE ...) with a tab between, found {line.text[:80]!r}",
+            line=line.number,
             advice="is this an IOB file?",
         )
-    return columns[0], columns[-1]
+    return word, tag
 
 
 def _tokens(document: Document) -> tuple[Span, ...]:
