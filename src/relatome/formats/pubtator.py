@@ -235,8 +235,9 @@ def _lines(document: Document) -> Iterator[str]:
     for mention in document.mentions:
         words = text[mention.start : mention.end]
         columns = [identity, str(mention.start), str(mention.end), words, mention.type]
-        raw = mention.meta.get("identifier")
-        raw = _column(mention.concepts) if raw is None else str(raw)
+        raw = str(mention.meta.get("identifier", "-"))
+        if concepts_of(raw) != mention.concepts:  # it was never PubTator, or was linked anew since
+            raw = _column(mention.concepts)
         if raw or "parts" in mention.meta:
             columns.append(raw)
         if "parts" in mention.meta:
