@@ -137,9 +137,7 @@ class WordPieces:
 
     def add_markers(self, markers: Sequence[str] = MARKERS) -> tuple[int, ...]:
         """Ids of the entity markers, which are added to the vocabulary as special pieces where they are missing."""
-        self.tokenizer.add_special_tokens(
-            [AddedToken(marker, special=True, normalized=False) for marker in markers]
-        )
+        self.tokenizer.add_special_tokens([AddedToken(marker, special=True, normalized=False) for marker in markers])
         return self.marker_ids(markers)
 
     def marker_ids(self, markers: Sequence[str] = MARKERS) -> tuple[int, ...]:
@@ -150,15 +148,13 @@ class WordPieces:
         ModelError
             The vocabulary lacks one.
         """
-        ids = [self.tokenizer.token_to_id(marker) for marker in markers]
-        if None in ids:
-            missing = [marker for marker, number in zip(markers, ids, strict=True) if number is None]
+        ids = {marker: self.tokenizer.token_to_id(marker) for marker in markers}
+        missing = [marker for marker, number in ids.items() if number is None]
+        if missing:
             raise ModelError(f"the vocabulary lacks the markers {' '.join(missing)}", advice="call add_markers()")
-        return tuple(int(number) for number in ids)
+        return tuple(int(number) for number in ids.values() if number is not None)
 
-    def windows(
-        self, texts: Sequence[str], *, limit: int = LIMIT, overlap: int = OVERLAP
-    ) -> list[list[Window]]:
+    def windows(self, texts: Sequence[str], *, limit: int = LIMIT, overlap: int = OVERLAP) -> list[list[Window]]:
         """The windows of each text, in order; a text of up to ``limit - 2`` pieces has exactly one.
 
         Parameters

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -91,7 +91,7 @@ class Bert(nn.Module):
             mask = mask[..., mask.shape[-1] - ids.shape[1] :]
         bias = torch.zeros(mask.shape, dtype=hidden.dtype, device=mask.device).masked_fill(~mask, -1e4)
         kept = []
-        for number, layer in enumerate(self.encoder["layer"]):
+        for number, layer in enumerate(cast(nn.ModuleList, self.encoder["layer"])):
             past = None if memory is None else memory[:, number]
             hidden, state = layer(hidden, bias, past, remember)
             kept.append(state)
@@ -147,7 +147,7 @@ class _Layer(nn.Module):
         self, hidden: Tensor, bias: Tensor, past: Tensor | None, remember: bool
     ) -> tuple[Tensor, Tensor | None]:
         rows, pieces, width = hidden.shape
-        project = self.attention["self"]
+        project = cast(nn.ModuleDict, self.attention["self"])
         query, key, value = (
             project[name](hidden).view(rows, pieces, self.heads, width // self.heads).transpose(1, 2)
             for name in ("query", "key", "value")
@@ -158,7 +158,7 @@ class _Layer(nn.Module):
             value = torch.cat((past[:, 1].to(value.dtype), value), dim=2)
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias.to(query.dtype))
         mixed = mixed.transpose(1, 2).reshape(rows, pieces, width)
-        hidden = _residual(self.attention["output"], mixed, hidden)
+        hidden = _residual(cast(nn.ModuleDict, self.attention["output"]), mixed, hidden)
         return _residual(self.output, F.gelu(self.intermediate["dense"](hidden)), hidden), state
 
 

@@ -52,7 +52,9 @@ class Network(nn.Module):
         Parameters are those of `Bert.forward`, and ``pairs`` ``(B, P, 2)``, the pieces of each pair's markers.
         """
         hidden, memory = self.encoder(ids, positions, mask, memory, remember=remember)
-        return {name: head(hidden, pairs) for name, head in self.heads.items()}, memory
+        with torch.autocast(hidden.device.type, enabled=False):  # few numbers, and those that decide: full precision
+            hidden = hidden.float()
+            return {name: head(hidden, pairs) for name, head in self.heads.items()}, memory
 
 
 def loss(logits: Tensor, gold: Tensor, legal: Tensor, annotated: Tensor, weights: Tensor | None = None) -> Tensor:

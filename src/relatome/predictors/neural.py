@@ -107,7 +107,9 @@ class NeuralPredictor:
                 raise ModelError(f"the model has no head {name!r}", advice=f"it has: {', '.join(self.heads)}")
         asked = [(self.heads[name], inputs) for name, inputs in requests.items()]
         rows, encoded = encode(asked, self.pieces, limit=self.limit)
-        texts = {id(item.window): _text(inputs[item.inputs[0]]) for (head, inputs) in asked for item in encoded[head.name]}
+        texts = {
+            id(item.window): _text(inputs[item.inputs[0]]) for (head, inputs) in asked for item in encoded[head.name]
+        }
         logits: dict[str, list[Array | None]] = {name: [None] * len(items) for name, items in encoded.items()}
         fresh, known = [], []
         for row in rows:

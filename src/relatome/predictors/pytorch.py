@@ -29,7 +29,9 @@ class TorchForward:
         try:
             with torch.inference_mode():
                 past = None if memory is None else torch.from_numpy(memory).to(self.device)
-                arrays = (torch.from_numpy(a).to(self.device) for a in (batch.ids, batch.positions, batch.mask, batch.pairs))
+                arrays = (
+                    torch.from_numpy(a).to(self.device) for a in (batch.ids, batch.positions, batch.mask, batch.pairs)
+                )
                 logits, kept = self.network(*arrays, past, remember=remember)
         finally:
             self.network.train(training)

@@ -93,23 +93,27 @@ def decode(
     return predictions
 
 
+def mentions(
+    document: Document, sentence: Sentence, prediction: Prediction, number: int = 1, source: str = ""
+) -> list[Mention]:
+    """A sentence's spans as mentions of its document, with ids ``T<number>`` and up."""
+    found = []
+    for offset, span in enumerate(prediction.value):
+        assert isinstance(span, TypedSpan)
+        start, end = span.start + sentence.start, span.end + sentence.start
+        text = document.text[start:end]
+        found.append(Mention(f"T{number + offset}", start, end, span.type, text, (), (), span.probability, source))
+    return found
+
+
 def attach(
     document: Document, batch: Iterable[Sentence], predictions: Iterable[Prediction], source: str = ""
 ) -> Document:
-    """The document with the spans found as its mentions (in place of those it had)."""
-    mentions: list[Mention] = []
+    """The document with the spans found as its mentions (in place of those it had, and of their relations)."""
+    found: list[Mention] = []
     for sentence, prediction in zip(batch, predictions, strict=True):
-        for span in prediction.value:
-            assert isinstance(span, TypedSpan)
-            start, end = span.start + sentence.start, span.end + sentence.start
-            number = len(mentions) + 1
-            mentions.append(
-                Mention(
-                    f"T{number}", start, end, span.type, document.text[start:end],
-                    probability=span.probability, source=source,
-                )
-            )  # fmt: skip
-    return replace(document, mentions=tuple(mentions), relations=())
+        found += mentions(document, sentence, prediction, len(found) + 1, source)
+    return replace(document, mentions=tuple(found), relations=())
 
 
 def unaligned(document: Document, windows: Sequence[Sequence[Window]], types: Collection[str]) -> int:
@@ -182,7 +186,7 @@ def _spans(starts: list[int], ends: list[int], logits: Logits, types: Sequence[s
 
 def best_path(logits: Logits) -> Targets:
     """The likeliest tag sequence ``(T,)`` in which I-x follows B-x or I-x; ``logits`` is ``(T, C)``."""
-    greedy = logits.argmax(axis=1)
+    greedy: Targets = logits.argmax(axis=1)
     previous = np.concatenate(([0], greedy[:-1]))
     inside = (greedy > 0) & (greedy % 2 == 0)
     if not (inside & (previous != greedy) & (previous != greedy - 1)).any():

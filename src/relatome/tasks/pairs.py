@@ -7,7 +7,8 @@ carries, so the same function serves gold entities (training, gold-entity scores
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from relatome import sentences
@@ -21,29 +22,40 @@ def allowed(head: Head) -> frozenset[tuple[str, str]]:
 
 
 def legal(head: Head, head_type: str, tail_type: str) -> tuple[bool, ...]:
-    """For each label of ``head`` whether it may hold between these types; ``NO_RELATION`` always may."""
-    return tuple(
-        label == NEGATIVE or (head_type, tail_type) in head.arguments.get(label, ()) for label in head.labels
-    )
+    """For each label of ``head`` whether it may hold between these types; ``NO_RELATION`` always may.
+
+    A mention without a type (in a marked text) could be anything, so every label may hold.
+    """
+    if not (head_type and tail_type):
+        return (True,) * len(head.labels)
+    return tuple(label == NEGATIVE or (head_type, tail_type) in head.arguments.get(label, ()) for label in head.labels)
 
 
 def candidates(document: Document, head: Head) -> Iterator[Pair]:
     """Every candidate pair of the document, sentence by sentence, in text order."""
-    types = allowed(head)
+    mentions = sorted(document.mentions, key=lambda mention: mention.start)
+    starts = [mention.start for mention in mentions]
     for number, (start, end) in enumerate(sentences.of(document)):
-        inside = sorted(
-            (m for m in document.mentions if start <= m.start and m.end <= end), key=lambda m: (m.start, m.end)
-        )
-        if len(inside) < 2:
-            continue
         sentence = Sentence(f"{document.id}#{number}", document.id, document.text[start:end], start)
-        for first in inside:
-            for second in inside:
-                if first is not second and first.span != second.span and (first.type, second.type) in types:
-                    yield Pair(
-                        f"{document.id}:{first.id}-{second.id}", sentence,
-                        _argument(first, start), _argument(second, start),
-                    )  # fmt: skip
+        yield from of_sentence(sentence, mentions[bisect_left(starts, start) : bisect_left(starts, end)], head)
+
+
+def of_sentence(sentence: Sentence, mentions: Iterable[Mention], head: Head) -> Iterator[Pair]:
+    """Every candidate pair of the mentions (in the document's coordinates) that lie in one sentence."""
+    start, end = sentence.start, sentence.start + len(sentence.text)
+    inside = sorted((m for m in mentions if start <= m.start and m.end <= end), key=lambda m: (m.start, m.end))
+    if len(inside) < 2:
+        return
+    types = allowed(head)
+    for first in inside:
+        for second in inside:
+            if first is not second and first.span != second.span and (first.type, second.type) in types:
+                yield Pair(
+                    f"{sentence.document}:{first.id}-{second.id}",
+                    sentence,
+                    _argument(first, start),
+                    _argument(second, start),
+                )
 
 
 @dataclass(frozen=True, slots=True)

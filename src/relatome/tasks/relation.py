@@ -91,9 +91,7 @@ def legal_labels(encoded: Encoded, batch: Sequence[Pair], head: Head) -> np.ndar
     return np.asarray([legal(head, batch[i].head.type, batch[i].tail.type) for i in encoded.inputs], dtype=bool)
 
 
-def decode(
-    batch: Sequence[Pair], encoded: Sequence[Encoded], logits: Sequence[Logits], head: Head
-) -> list[Prediction]:
+def decode(batch: Sequence[Pair], encoded: Sequence[Encoded], logits: Sequence[Logits], head: Head) -> list[Prediction]:
     """One prediction for each pair; ``logits[k]`` is ``(P, C)`` for ``encoded[k]``.
 
     Labels the pair's types do not allow have no probability. Where labels have a coarser group, the likeliest group
@@ -125,7 +123,7 @@ def decode(
 
 def attach(document: Document, batch: Iterable[Pair], predictions: Iterable[Prediction], source: str = "") -> Document:
     """The document with the relations found (in place of those it had), each with its sentence as evidence."""
-    relations = []
+    relations: list[Relation] = []
     for pair, prediction in zip(batch, predictions, strict=True):
         if prediction.value != NEGATIVE:
             label = str(prediction.value)
@@ -155,19 +153,16 @@ def _place(windows: Sequence[Window], pair: Pair) -> tuple[Window, tuple[int, in
 def _marked(window: Window, at: tuple[int, int, int, int], markers: Sequence[Sequence[int]]) -> Window:
     """The window with the four markers set in. A closing marker comes before an opening one at the same place."""
     spots = sorted([(at[1] + 1, 0, 1), (at[3] + 1, 0, 3), (at[0], 1, 0), (at[2], 1, 2)])
-    ids, starts, ends, words = [], [], [], []
-    previous = 0
-    for place, _, marker in spots:
-        for target, values in ((ids, window.ids), (starts, window.starts), (ends, window.ends), (words, window.words)):
-            target.extend(values[previous:place].tolist())
-        ids.extend(markers[marker])
-        for target in (starts, ends, words):
-            target.extend([-1] * len(markers[marker]))
-        previous = place
-    for target, values in ((ids, window.ids), (starts, window.starts), (ends, window.ends), (words, window.words)):
-        target.extend(values[previous:].tolist())
-    arrays = (np.asarray(values, dtype=np.int32) for values in (ids, starts, ends, words))
-    return Window(*arrays, index=window.index, count=window.count)
+    places = [place for place, _, marker in spots for _ in markers[marker]]
+    put_in = [number for _, _, marker in spots for number in markers[marker]]
+    return Window(
+        ids=np.insert(window.ids, places, put_in),
+        starts=np.insert(window.starts, places, -1),
+        ends=np.insert(window.ends, places, -1),
+        words=np.insert(window.words, places, -1),
+        index=window.index,
+        count=window.count,
+    )
 
 
 MARKED = {"[E1]": (0, "open"), "[/E1]": (0, "close"), "[E2]": (1, "open"), "[/E2]": (1, "close")}

@@ -8,6 +8,7 @@ random state and place in the stream are all restored. Devices and mixed precisi
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -106,6 +107,8 @@ class Run:
         self.mixture = mixture
         self.folder = Path(folder)
         self.score = score
+        # oneDNN keeps 1,024 compiled kernels; some sixty widths need more
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
         self.accelerator = Accelerator(mixed_precision=precision(settings.precision))
         self.stream = Stream(
             mixture.rows, [item.weight for item in settings.data], budget=settings.batch_pieces, seed=settings.seed
@@ -118,6 +121,7 @@ class Run:
                 if isinstance(module, torch.nn.Dropout):
                     module.p = settings.dropout
         self.network, self.optimizer = self.accelerator.prepare(checkpoint.network, _optimizer(settings, checkpoint))
+        self.typical = {head.name: _items(mixture, head) / per_epoch for head in checkpoint.network.asked}
         self.weights = {head.name: _class_weights(settings, mixture, head) for head in checkpoint.network.asked}
         self.done = 0
         self.best: float | None = None
@@ -238,7 +242,10 @@ class Run:
         return {name: value.item() for name, value in found.items()}, batch.pieces, batch.ids.size
 
     def _loss(self, head: Head, logits: Tensor, rows: list[Row]) -> Tensor | None:
-        """The head's mean loss over the batch's items; None where the batch has none."""
+        """The head's mean loss over the batch's items; None where the batch has none.
+
+        A batch with fewer items than usual counts for less, or the one pair of a batch would weigh as much as fifty.
+        """
         gold, legal, annotated = [], [], []
         width = logits.shape[1]
         for row in rows:
@@ -259,7 +266,8 @@ class Run:
         if (golds < 0).all():
             return None
         device = logits.device
-        return loss(
+        share = min(1.0, float((golds >= 0).sum()) / self.typical[head.name])
+        return share * loss(
             logits.reshape(-1, head.classes),
             torch.from_numpy(golds).to(device),
             torch.from_numpy(np.concatenate(legal)).to(device),
@@ -315,6 +323,12 @@ def _optimizer(settings: Settings, checkpoint: Checkpoint) -> torch.optim.AdamW:
         groups.append({"params": decayed, "peak": rate, "weight_decay": settings.weight_decay, "name": name})
         groups.append({"params": plain, "peak": rate, "weight_decay": 0.0, "name": f"{name} without decay"})
     return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+
+
+def _items(mixture: Mixture, head: Head) -> float:
+    """How many items the head is taught in an epoch."""
+    found = (row.targets.get(head.name) for rows in mixture.rows for row in rows)
+    return max(1.0, float(sum((target >= 0).sum() for target in found if target is not None)))
 
 
 def _class_weights(settings: Settings, mixture: Mixture, head: Head) -> Tensor | None:

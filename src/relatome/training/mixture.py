@@ -46,7 +46,9 @@ class Mixture:
 
 def heads(settings: Settings) -> tuple[Head, ...]:
     """The heads of a run, with labels from the cards of the corpora that teach them."""
-    return tuple(_head(wanted, [_card(d) for d in settings.data if wanted.name in d.heads]) for wanted in settings.heads)
+    return tuple(
+        _head(wanted, [_card(d) for d in settings.data if wanted.name in d.heads]) for wanted in settings.heads
+    )
 
 
 def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: int) -> Mixture:

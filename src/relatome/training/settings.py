@@ -175,7 +175,7 @@ def parse(values: Mapping[str, Any]) -> Settings:
     heads = [_table(HeadSettings, value, f"heads[{n}]", problems) for n, value in _tables(values, "heads", problems)]
     data = [_table(DataSettings, value, f"data[{n}]", problems) for n, value in _tables(values, "data", problems)]
     rest = {name: value for name, value in values.items() if name not in ("heads", "data")}
-    settings = _table(
+    settings: Settings | None = _table(
         Settings,
         {
             **rest,

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from relatome.batches import Row, budgeted
-
-POOL = 50  # batches sorted by length together: little padding, and still nearly random
+from relatome.batches import Row, full_batches
 
 
 class Stream:
@@ -73,23 +71,5 @@ class Stream:
                 chosen += [(group, int(number)) for number in picked]
         order = [chosen[int(index)] for index in generator.permutation(len(chosen))]
         lengths = [self.groups[group][number].pieces for group, number in order]
-        batches: list[list[tuple[int, int]]] = []
-        for pool in _pools(lengths, POOL * self.budget):
-            batches += [[order[pool[index]] for index in batch] for batch in budgeted([lengths[i] for i in pool], self.budget)]
+        batches = [[order[index] for index in batch] for batch in full_batches(lengths, self.budget)]
         return [batches[int(index)] for index in generator.permutation(len(batches))]
-
-
-def _pools(lengths: Sequence[int], pieces: int) -> Iterator[list[int]]:
-    pool: list[int] = []
-    total = 0
-    for index, length in enumerate(lengths):
-        pool.append(index)
-        total += length
-        if total >= pieces:
-            yield pool
-            pool, total = [], 0
-    if pool:
-        yield pool
-
-
-__all__ = ["Stream"]
