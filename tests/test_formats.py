@@ -126,7 +126,7 @@ def test_standard_input(
     if format == "chemprot":
         pytest.skip("its entities are found beside the abstracts; standard input has no neighbours")
     for data in (sample(format, name).read_bytes(), gzip.compress(sample(format, name).read_bytes())):
-        stream = io.TextIOWrapper(io.BufferedReader(io.BytesIO(data)))  # type: ignore[arg-type]
+        stream = io.TextIOWrapper(io.BufferedReader(io.BytesIO(data)))
         monkeypatch.setattr(sys, "stdin", stream)
         read = list(formats.read("-"))
         expected = list(formats.read(sample(format, name)))
@@ -183,6 +183,12 @@ def test_a_missing_file_and_a_folder(format: str, tmp_path: Path) -> None:
     assert "no such file" in problem_of(tmp_path / "absent", format)
     with pytest.raises(InputError, match="a folder, not a file"):
         list(import_module(formats.FORMATS[format]).read(tmp_path))
+
+
+def test_a_name_that_no_file_can_have() -> None:
+    for name, what in (("x" * 5000, "File name too long"), ("a\0b", "null byte")):
+        with pytest.raises(InputError, match=f"this file cannot be opened: .*{what}"):
+            list(formats.read(name))
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="permissions do not hold for this user")
@@ -302,9 +308,7 @@ def test_no_file_breaks_a_reader(
                 document.check()
         except InputError as problem:
             rejects.append(problem)
-    for problem in rejects:
-        assert "\n" not in str(problem) or b"\n" in original
-        assert problem.path
+    assert all(reject.path for reject in rejects)
 
 
 # ------------------------------------------------------------------------------------------------ how it is written
@@ -326,6 +330,13 @@ def test_nothing_half_written_stays(tmp_path: Path) -> None:
 def test_writing_to_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="its folder does not exist"):
         formats.write([], tmp_path / "no" / "out.jsonl", "jsonl")
+
+
+def test_writing_where_a_folder_is(tmp_path: Path) -> None:
+    (tmp_path / "out.jsonl").mkdir()
+    with pytest.raises(InputError, match=r"out\.jsonl: this file cannot be written: Is a directory"):
+        formats.write([], tmp_path / "out.jsonl", "jsonl")
+    assert [inside.name for inside in tmp_path.iterdir()] == ["out.jsonl"]
 
 
 def test_writing_to_an_open_stream() -> None:

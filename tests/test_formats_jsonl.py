@@ -57,7 +57,7 @@ def documents(draw: st.DrawFn) -> Document:
             draw(st.text(max_size=8)),
             draw(ends),
             draw(ends),
-            level="mention" if mentions and draw(st.booleans()) else "concept",
+            level="mention" if bool(mentions) and draw(st.booleans()) else "concept",
             attributes=draw(META),
             evidence=tuple(draw(st.lists(spans, max_size=2))),
             probability=draw(PROBABILITY),

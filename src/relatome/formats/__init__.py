@@ -48,7 +48,7 @@ def read(
     """
     if format is not None:
         pick(format, FORMATS, "format")  # now, not when the first document is asked for
-    if str(path) == "-" or not Path(path).is_dir():
+    if str(path) == "-" or not _is_folder(path):
         return _read_file(path, format, split, on_reject)
     return _read_folder(Path(path), format, split, on_reject)
 
@@ -107,6 +107,13 @@ def guess(path: str | Path) -> str:
     whole, _, cut = start.rpartition("\n")
     lines = [line.rstrip("\r") for line in (whole or cut).split("\n") if line.strip()][:20]
     return next((name for name, fits in _LINES.items() if lines and all(map(fits.match, lines))), "text")
+
+
+def _is_folder(path: str | Path) -> bool:
+    try:
+        return Path(path).is_dir()
+    except OSError:  # no name can be so long: opening it says so
+        return False
 
 
 def _read_file(path: str | Path, format: str | None, split: Split, on_reject: OnReject | None) -> Iterator[Document]:

@@ -169,6 +169,8 @@ def writing(path: str | Path | TextIO) -> Iterator[TextIO]:
         raise InputError("its folder does not exist", path=target, advice=f"mkdir -p {target.parent}") from None
     except PermissionError:
         raise InputError("this file may not be written", path=target, advice="check the permissions") from None
+    except OSError as problem:  # a full disk, a folder of that name
+        raise InputError(f"this file cannot be written: {problem.strerror}", path=target) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -187,7 +189,8 @@ def _plain(path: str | Path, closing: contextlib.ExitStack) -> io.BufferedReader
     except PermissionError:
         raise InputError("this file may not be read", path=shown(path), advice="check its permissions") from None
     except (OSError, ValueError) as problem:  # a name too long, or one with a NUL in it
-        raise InputError(f"this file cannot be opened: {problem}", path=shown(path)) from None
+        what = problem.strerror if isinstance(problem, OSError) else problem
+        raise InputError(f"this file cannot be opened: {what}", path=shown(path)[:200]) from None
 
 
 def _decoded(raw: bytes, path: str | Path, number: int) -> str:

@@ -40,7 +40,7 @@ class JsonReader:
         """Read the next character, one of those expected."""
         found = self.peek()
         if not found or found not in expected:
-            raise self.problem(f"expected {' or '.join(expected)}, found {found or 'the end of the file'!r}")
+            raise self.problem(f"expected {' or '.join(expected)}, found {found or 'the end of the file'}")
         self._skip(self._at + 1)
         return found
 
@@ -76,8 +76,9 @@ class JsonReader:
         while True:
             try:
                 value, end = _DECODER.raw_decode(self._buffer, self._at)
-                # A number may go on in the next chunk.
-                if end < len(self._buffer) or not self._more():
+                # A number may go on in the next chunk: of "1.5e" only "1.5" is read.
+                finished = end < len(self._buffer) and self._buffer[end] not in ".eE"
+                if finished or not self._more():
                     self._skip(end)
                     return value
             except RecursionError:
