@@ -40,6 +40,14 @@ def corpus_data() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved model with random weights and three heads: entities, packed relations, ade-sentence."""
+    from tests import tiny  # torch is loaded only where a test asks for a model
+
+    return tiny.model(tmp_path_factory.mktemp("tiny"))
+
+
 @pytest.fixture(autouse=True)
 def _loopback_only(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test talks to another machine, unless it is marked ``network``."""
