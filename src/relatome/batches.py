@@ -34,8 +34,8 @@ class Row:
         For each head that reads this row, what it asked and the row's index in that head's list.
     targets, legal
         Training only: by head, the gold classes and which classes each item may have.
-    source
-        Training only: the corpus, which says what is annotated exhaustively.
+    source, document
+        Training only: the corpus, which says what is annotated exhaustively, and the document's id.
     """
 
     window: Window
@@ -44,6 +44,7 @@ class Row:
     targets: dict[str, Array] = field(default_factory=dict)
     legal: dict[str, Array] = field(default_factory=dict)
     source: str = ""
+    document: str = ""
 
     @property
     def pieces(self) -> int:
@@ -78,8 +79,10 @@ def encode(
             if item.dropped:
                 continue
             turn = seen.get(id(item.window), 0)
+            while not _fits(rows.setdefault((id(item.window), turn), Row(item.window)), item):
+                turn += 1
             seen[id(item.window)] = turn + 1
-            row = rows.setdefault((id(item.window), turn), Row(item.window))
+            row = rows[id(item.window), turn]
             row.encoded[head.name] = (index, item)
             if item.markers is not None:
                 row.markers = item.markers
@@ -210,6 +213,11 @@ def budgeted(lengths: Sequence[int], budget: int = BUDGET, *, longest_first: boo
         batch.append(index)
     if batch:
         yield batch
+
+
+def _fits(row: Row, item: Encoded) -> bool:
+    """Whether a row can hold the item's markers: it has none yet, or another head asked about the same pairs."""
+    return item.markers is None or not len(row.markers) or np.array_equal(row.markers, item.markers)
 
 
 def _sentence(item: Sentence | Pair) -> Sentence:

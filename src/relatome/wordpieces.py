@@ -121,7 +121,13 @@ class WordPieces:
         vocabulary = folder / "vocab.txt"
         if not vocabulary.is_file():
             raise ModelError("neither tokenizer.json nor vocab.txt is here", path=folder, advice="copy the whole model")
-        return cls(_bert(vocabulary.read_text(encoding="utf-8").split("\n"), lowercase=_lowercase(folder)))
+        try:
+            table = vocabulary.read_text(encoding="utf-8").split("\n")
+            return cls(_bert(table, lowercase=_lowercase(folder, table)))
+        except UnicodeDecodeError as error:
+            raise ModelError(f"not UTF-8: {error}", path=vocabulary, advice="copy the file again") from error
+        except ModelError as error:
+            raise error.at(path=vocabulary) from None
 
     @classmethod
     def toy(cls, pieces: Iterable[str], *, lowercase: bool = True) -> WordPieces:
@@ -194,7 +200,7 @@ def _edged(values: Array) -> Array:
     return np.concatenate(([-1], values, [-1])).astype(np.int32)
 
 
-def _lowercase(folder: Path) -> bool:
+def _lowercase(folder: Path, vocabulary: Sequence[str]) -> bool:
     for name in ("tokenizer_config.json", "config.json"):
         file = folder / name
         if file.is_file():
@@ -202,10 +208,10 @@ def _lowercase(folder: Path) -> bool:
                 config = json.loads(file.read_text(encoding="utf-8"))
             except ValueError as error:
                 raise ModelError(f"not JSON: {error}", path=file) from error
-            if "do_lower_case" in config:
+            if isinstance(config, dict) and "do_lower_case" in config:
                 return bool(config["do_lower_case"])
-    # Hugging Face's own default for a BERT vocabulary without a word on case; a cased vocabulary has upper-case pieces.
-    return not any(line[:1].isupper() for line in (folder / "vocab.txt").read_text(encoding="utf-8").split("\n"))
+    # nothing is said about case: only a cased vocabulary has upper-case pieces
+    return not any(piece[:1].isupper() for piece in vocabulary)
 
 
 def _bert(vocabulary: Sequence[str], *, lowercase: bool) -> Tokenizer:

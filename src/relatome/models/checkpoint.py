@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import pickle
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from torch import Tensor
 from relatome.errors import ModelError
 from relatome.models.encoder import Bert, BertConfig
 from relatome.models.network import Network
+from relatome.tasks import TASKS
 from relatome.tasks.example import Head
 from relatome.wordpieces import LIMIT, MARKERS, WordPieces
 
@@ -135,11 +137,21 @@ def load(folder: str | Path) -> Checkpoint:
         try:
             heads = [Head.from_json(value) for value in facts["heads"]]
             limit, card = int(facts["limit"]), dict(facts["card"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"not what Relatome writes: {error!r}", path=own) from error
+        for head in heads:
+            if head.task not in TASKS or head.kind not in TASKS[head.task].HEADS:
+                raise ModelError(f"head {head.name!r} is a {head.task} head of kind {head.kind!r}", path=own)
+        if not heads:
+            raise ModelError("the model has no head", path=own, advice="train it first")
     else:
         heads, limit, card = [_plain_head(config, pieces, folder)], min(512, LIMIT), {}
     bert = Bert(BertConfig.from_json(config))
+    if len(pieces) > bert.config.vocab_size:
+        raise ModelError(
+            f"the tokenizer has {len(pieces)} pieces, the encoder {bert.config.vocab_size}", path=folder,
+            advice="tokenizer and weights are of different models",
+        )  # fmt: skip
     network = Network(bert, heads)
     _load(bert, _encoder_only(weights), folder)
     prefix = "heads." if any(name.startswith("heads.") for name in weights) else ""
@@ -164,8 +176,22 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not (folder / "config.json").is_file():
         raise ModelError("config.json is missing", path=folder, advice="copy the whole model folder")
     config = _read_json(folder / "config.json")
-    if config.get("model_type", "bert") != "bert":
-        raise ModelError(f"model_type is {config['model_type']!r}, expected 'bert'", path=folder / "config.json")
+    for name, expected in (("model_type", "bert"), ("hidden_act", "gelu"), ("position_embedding_type", "absolute")):
+        if config.get(name, expected) != expected:
+            raise ModelError(f"{name} is {config[name]!r}, expected {expected!r}", path=folder / "config.json")
+    sizes = BertConfig()
+    for item in fields(sizes):
+        default, value = getattr(sizes, item.name), config.get(item.name)
+        if value is None or isinstance(default, str):
+            continue
+        whole = isinstance(default, int)
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or value < 0:
+            kind = "a whole number" if whole else "a number"
+            raise ModelError(f"{item.name} is {value!r}, expected {kind}", path=folder / "config.json")
+    width = config.get("hidden_size", sizes.hidden_size)
+    attention = config.get("num_attention_heads", sizes.num_attention_heads)
+    if not (width and attention) or width % attention:
+        raise ModelError(f"a width of {width} cannot be {attention} attention heads", path=folder / "config.json")
     return config
 
 
@@ -189,12 +215,14 @@ def read_weights(folder: Path) -> Weights:
             "neither model.safetensors nor pytorch_model.bin is here", path=folder, advice="copy the whole model folder"
         )
     try:
-        loaded = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickle protocols: nothing the user could do
+            loaded = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise ModelError(
-            "refused: this pickle holds code, not only weights", path=file, advice="ask its author for safetensors"
-        ) from error
-    except (RuntimeError, EOFError, ValueError) as error:
+        code = any(word in str(error) for word in ("GLOBAL", "REDUCE", "class"))
+        what = "this pickle holds code, not only weights" if code else "not plain weights: damaged, or a foreign pickle"
+        raise ModelError(f"refused: {what}", path=file, advice="ask its author for safetensors") from error
+    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise ModelError(f"damaged weights: {_first_line(error)}", path=file) from error
     if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise ModelError("not a table of weights", path=file)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from relatome.errors import ModelError
 from relatome.models.encoder import Bert
 from relatome.models.heads import HEADS
 from relatome.tasks.example import Head
@@ -29,9 +30,13 @@ class Network(nn.Module):
         self.encoder = encoder
         self.asked = tuple(heads)
         config = encoder.config
-        self.heads = nn.ModuleDict(
-            {h.name: HEADS[h.kind](config.hidden_size, h.classes, config.hidden_dropout_prob) for h in heads}
-        )
+        self.heads = nn.ModuleDict()
+        for head in heads:
+            module = HEADS[head.kind](config.hidden_size, head.classes, config.hidden_dropout_prob)
+            try:
+                self.heads[head.name] = module
+            except KeyError as error:  # torch's own rule: no dot, nothing that a module dict has as an attribute
+                raise ModelError(f"a head cannot be named {head.name!r}", advice="choose another name") from error
         for module in self.heads.modules():
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=0.02)

@@ -34,18 +34,21 @@ class Forward(Protocol):
 
 
 class Memory:
-    """What the encoder made of the texts read so far: keys and values by text and window. Keep one per chunk of work."""
+    """What the encoder made of the windows read so far: their keys and values. Keep one per chunk of work.
+
+    Kept by the pieces of the window, which are all that its states depend on.
+    """
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, int, int], Array] = {}
+        self._kept: dict[bytes, Array] = {}
 
-    def get(self, text: str, window: Window) -> Array | None:
+    def get(self, window: Window) -> Array | None:
         """``(L, 2, A, S, H/A)`` of a window, or None if it was not read."""
-        return self._kept.get((text, window.index, len(window)))
+        return self._kept.get(window.ids.tobytes())
 
-    def put(self, text: str, window: Window, states: Array) -> None:
+    def put(self, window: Window, states: Array) -> None:
         """Keep the states of a window."""
-        self._kept[text, window.index, len(window)] = states
+        self._kept[window.ids.tobytes()] = states
 
 
 class NeuralPredictor:
@@ -107,21 +110,18 @@ class NeuralPredictor:
                 raise ModelError(f"the model has no head {name!r}", advice=f"it has: {', '.join(self.heads)}")
         asked = [(self.heads[name], inputs) for name, inputs in requests.items()]
         rows, encoded = encode(asked, self.pieces, limit=self.limit)
-        texts = {
-            id(item.window): _text(inputs[item.inputs[0]]) for (head, inputs) in asked for item in encoded[head.name]
-        }
         logits: dict[str, list[Array | None]] = {name: [None] * len(items) for name, items in encoded.items()}
         fresh, known = [], []
         for row in rows:
             packed_only = all(self.heads[name].kind == "packed" for name in row.encoded)
-            states = memory.get(texts[id(row.window)], row.window) if memory is not None and packed_only else None
+            states = memory.get(row.window) if memory is not None and packed_only else None
             if states is None:
                 fresh.append(row)
             else:
                 known.append((row, states))
-        self._run(fresh, None, logits, texts, memory)
+        self._run(fresh, None, logits, memory)
         if known:
-            self._run([row for row, _ in known], [states for _, states in known], logits, texts, None)
+            self._run([row for row, _ in known], [states for _, states in known], logits, None)
         return {
             head.name: TASKS[head.task].decode(inputs, encoded[head.name], _filled(encoded[head.name], logits[head.name], head), head)
             for head, inputs in asked
@@ -132,7 +132,6 @@ class NeuralPredictor:
         rows: Sequence[Row],
         states: Sequence[Array] | None,
         logits: dict[str, list[Array | None]],
-        texts: Mapping[int, str],
         memory: Memory | None,
     ) -> None:
         lengths = [row.pieces if states is None else row.markers.size + row_states.shape[3] // 4
@@ -158,11 +157,7 @@ class NeuralPredictor:
                         answer = answer[: len(item.inputs)]
                     logits[name][index] = answer
                 if memory is not None and kept is not None:
-                    memory.put(texts[id(row.window)], row.window, kept[place][:, :, :, : len(row.window)].copy())
-
-
-def _text(item: Any) -> str:
-    return str(item.sentence.text if hasattr(item, "sentence") else item.text)
+                    memory.put(row.window, kept[place][:, :, :, : len(row.window)].copy())
 
 
 def _padded(states: Sequence[Array]) -> Array:

@@ -151,10 +151,14 @@ def _place(windows: Sequence[Window], pair: Pair) -> tuple[Window, tuple[int, in
 
 
 def _marked(window: Window, at: tuple[int, int, int, int], markers: Sequence[Sequence[int]]) -> Window:
-    """The window with the four markers set in. A closing marker comes before an opening one at the same place."""
-    spots = sorted([(at[1] + 1, 0, 1), (at[3] + 1, 0, 3), (at[0], 1, 0), (at[2], 1, 2)])
-    places = [place for place, _, marker in spots for _ in markers[marker]]
-    put_in = [number for _, _, marker in spots for number in markers[marker]]
+    """The window with the four markers set in, nested where the mentions are.
+
+    At one place closing markers come before opening ones, inner ones close first and outer ones open first.
+    """
+    first, second = at[1] - at[0], at[3] - at[2]
+    spots = sorted([(at[1] + 1, 0, first, 1), (at[3] + 1, 0, second, 3), (at[0], 1, -first, 0), (at[2], 1, -second, 2)])
+    places = [place for place, *_, marker in spots for _ in markers[marker]]
+    put_in = [number for *_, marker in spots for number in markers[marker]]
     return Window(
         ids=np.insert(window.ids, places, put_in),
         starts=np.insert(window.starts, places, -1),

@@ -229,9 +229,9 @@ class Run:
         shares = {head.name: head.weight for head in self.settings.heads}
         total = torch.stack([shares[name] * value for name, value in found.items()]).sum()
         if not math.isfinite(total.item()):
-            ids = ", ".join(f"{row.source}:{next(iter(row.encoded.values()))[1].inputs[0]}" for row in rows[:3])
+            named = ", ".join(dict.fromkeys(f"{row.source} {row.document}" for row in rows))
             raise TrainingError(
-                f"the loss is {total.item()} in step {self.done + 1} (batch of {len(rows)} rows, first {ids})",
+                f"the loss is {total.item()} in step {self.done + 1}, in the batch of {len(rows)} rows from {named}",
                 path=self.folder, advice="lower the learning rate; the last checkpoint was kept",
             )  # fmt: skip
         self.accelerator.backward(total)

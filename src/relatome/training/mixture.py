@@ -19,10 +19,12 @@ from relatome.documents import Document
 from relatome.errors import SettingsError
 from relatome.tasks import TASKS
 from relatome.tasks.example import NEGATIVE, Head
+from relatome.tasks.ner import IGNORED
 from relatome.training.settings import DataSettings, HeadSettings, Settings
 from relatome.wordpieces import WordPieces
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Targets = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
         for document in documents(item, held_out):
             seen["documents"] += 1
             for row in _rows(document, taught, pieces, limit, seen):
-                row.source = card.name
+                row.source, row.document = card.name, document.id
                 rows.append(row)
         seen["rows"] = len(rows)
         if not rows:
@@ -115,7 +117,18 @@ def _rows(
                 row.targets[head.name] = task.targets(encoded, golds, head)
                 if head.task == "relation":
                     row.legal[head.name] = task.legal_labels(encoded, inputs[head.name], head)
+                    lost = _untaught(row.targets[head.name], row.legal[head.name])
+                    if lost:
+                        name = f"{head.name} examples whose label the card does not allow between their types"
+                        seen[name] = seen.get(name, 0) + lost
     return rows
+
+
+def _untaught(targets: Targets, legal: Mask) -> int:
+    """Leave out, in place, gold that has no probability to learn; how many there were."""
+    lost = ~legal[np.arange(len(targets)), targets]
+    targets[lost] = IGNORED
+    return int(lost.sum())
 
 
 def _head(wanted: HeadSettings, cards: Sequence[Card]) -> Head:
