@@ -60,17 +60,20 @@ def encode(
     A text asked about by several heads is cut into windows once, and a window read by several heads is one row, except
     that a ``packed`` head with more pairs than a row holds takes further rows, and a ``marker`` head one a pair.
     """
-    texts: dict[str, int] = {}
-    for _, batch in requests:
+    texts: dict[tuple[str, tuple[int, ...]], int] = {}
+    for head, batch in requests:
         for item in batch:
-            texts.setdefault(_sentence(item).text, len(texts))
+            texts.setdefault(_text(item, head), len(texts))
     widest = limit - (4 if any(head.kind == "marker" for head, _ in requests) else 0)
-    windows = pieces.windows(list(texts), limit=widest)
+    marked = any(places for _, places in texts)
+    windows = pieces.windows(
+        [text for text, _ in texts], limit=widest, breaks=[places for _, places in texts] if marked else None
+    )
     rows: dict[tuple[int, int], Row] = {}
     asked: dict[str, list[Encoded]] = {}
     for head, batch in requests:
         task = TASKS[head.task]
-        cut = [windows[texts[_sentence(item).text]] for item in batch]
+        cut = [windows[texts[_text(item, head)]] for item in batch]
         extra = {"markers": marker_pieces(pieces)} if head.kind == "marker" else {}
         found = list(task.encode(cut, batch, head, **extra))
         asked[head.name] = found
@@ -220,5 +223,15 @@ def _fits(row: Row, item: Encoded) -> bool:
     return item.markers is None or not len(row.markers) or np.array_equal(row.markers, item.markers)
 
 
-def _sentence(item: Sentence | Pair) -> Sentence:
-    return item.sentence if isinstance(item, Pair) else item
+def _text(item: Sentence | Pair, head: Head) -> tuple[str, tuple[int, ...]]:
+    """What is read for an item: its text, and where a word must end in it because a marker will be set there.
+
+    A plain tokenizer that is given the marked text ends a word at a marker, so for ``marker`` we do so too.
+    """
+    if not isinstance(item, Pair):
+        return item.text, ()
+    text = item.sentence.text
+    if head.kind != "marker":
+        return text, ()
+    places = {item.head.start, item.head.end, item.tail.start, item.tail.end} - {0, len(text)}
+    return text, tuple(sorted(at for at in places if not (text[at - 1].isspace() or text[at].isspace())))

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from relatome.errors import ModelError
 
@@ -160,7 +161,14 @@ class WordPieces:
             raise ModelError(f"the vocabulary lacks the markers {' '.join(missing)}", advice="call add_markers()")
         return tuple(int(number) for number in ids.values() if number is not None)
 
-    def windows(self, texts: Sequence[str], *, limit: int = LIMIT, overlap: int = OVERLAP) -> list[list[Window]]:
+    def windows(
+        self,
+        texts: Sequence[str],
+        *,
+        limit: int = LIMIT,
+        overlap: int = OVERLAP,
+        breaks: Sequence[Sequence[int]] | None = None,
+    ) -> list[list[Window]]:
         """The windows of each text, in order; a text of up to ``limit - 2`` pieces has exactly one.
 
         Parameters
@@ -171,29 +179,49 @@ class WordPieces:
             Pieces a window holds, ``[CLS]`` and ``[SEP]`` among them.
         overlap
             Pieces two neighbouring windows share.
+        breaks
+            For each text, characters before which a word ends, whatever stands there: where markers will be set.
         """
-        encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return [self._cut(encoding, limit - 2, min(overlap, (limit - 2) // 2)) for encoding in encodings]
+        overlap = min(overlap, (limit - 2) // 2)
+        if breaks is None:
+            encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+            return [_cut(self, *_arrays(encoding), limit - 2, overlap) for encoding in encodings]
+        found = []
+        for text, places in zip(texts, breaks, strict=True):
+            bounds = [0, *places, len(text)]
+            parts = [text[start:end] for start, end in pairwise(bounds)]
+            arrays = [_arrays(encoding) for encoding in self.tokenizer.encode_batch(parts, add_special_tokens=False)]
+            counts = np.cumsum([0] + [int(part.max(initial=-1)) + 1 for _, _, part in arrays])
+            ids = np.concatenate([part for part, _, _ in arrays])
+            offsets = np.concatenate([part + start for start, (_, part, _) in zip(bounds, arrays, strict=False)])
+            words = np.concatenate([part + first for first, (_, _, part) in zip(counts, arrays, strict=False)])
+            found.append(_cut(self, ids, offsets, words, limit - 2, overlap))
+        return found
 
-    def _cut(self, encoding: Any, room: int, overlap: int) -> list[Window]:
-        ids = np.asarray(encoding.ids, dtype=np.int32)
-        offsets = np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2)
-        words = np.asarray([-1 if word is None else word for word in encoding.word_ids], dtype=np.int32)
-        cuts = [(0, len(ids))]
-        if len(ids) > room:
-            begins = list(range(0, len(ids) - overlap, room - overlap))
-            cuts = [(begin, min(begin + room, len(ids))) for begin in begins]
-        return [
-            Window(
-                ids=np.concatenate(([self.cls], ids[a:b], [self.sep])).astype(np.int32),
-                starts=_edged(offsets[a:b, 0]),
-                ends=_edged(offsets[a:b, 1]),
-                words=_edged(words[a:b]),
-                index=index,
-                count=len(cuts),
-            )
-            for index, (a, b) in enumerate(cuts)
-        ]
+
+def _arrays(encoding: Any) -> tuple[Array, Array, Array]:
+    """``(T,)`` ids, ``(T, 2)`` character ranges and ``(T,)`` word indices."""
+    offsets = np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2)
+    words = np.asarray([-1 if word is None else word for word in encoding.word_ids], dtype=np.int32)
+    return np.asarray(encoding.ids, dtype=np.int32), offsets, words
+
+
+def _cut(pieces: WordPieces, ids: Array, offsets: Array, words: Array, room: int, overlap: int) -> list[Window]:
+    cuts = [(0, len(ids))]
+    if len(ids) > room:
+        begins = list(range(0, len(ids) - overlap, room - overlap))
+        cuts = [(begin, min(begin + room, len(ids))) for begin in begins]
+    return [
+        Window(
+            ids=np.concatenate(([pieces.cls], ids[a:b], [pieces.sep])).astype(np.int32),
+            starts=_edged(offsets[a:b, 0]),
+            ends=_edged(offsets[a:b, 1]),
+            words=_edged(words[a:b]),
+            index=index,
+            count=len(cuts),
+        )
+        for index, (a, b) in enumerate(cuts)
+    ]
 
 
 def _edged(values: Array) -> Array:
@@ -222,6 +250,8 @@ def _bert(vocabulary: Sequence[str], *, lowercase: bool) -> Tokenizer:
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
+    if "[CLS]" in table and "[SEP]" in table:  # we set them ourselves; who else opens the saved file does not
+        tokenizer.post_processor = processors.BertProcessing(("[SEP]", table["[SEP]"]), ("[CLS]", table["[CLS]"]))
     present = [name for name in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]") if name in table]
     tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in present])
     return tokenizer

@@ -92,7 +92,7 @@ def legal_labels(encoded: Encoded, batch: Sequence[Pair], head: Head) -> np.ndar
 
 
 def decode(batch: Sequence[Pair], encoded: Sequence[Encoded], logits: Sequence[Logits], head: Head) -> list[Prediction]:
-    """One prediction for each pair; ``logits[k]`` is ``(P, C)`` for ``encoded[k]``.
+    """One prediction for each pair; ``logits[k]`` is ``(P, C)`` for ``encoded[k]``, or ``(C,)`` for its only pair.
 
     Labels the pair's types do not allow have no probability. Where labels have a coarser group, the likeliest group
     is chosen first (the probabilities of its labels added up), then its likeliest label.
@@ -106,6 +106,9 @@ def decode(batch: Sequence[Pair], encoded: Sequence[Encoded], logits: Sequence[L
             index = item.inputs[0]
             found[index] = Prediction(batch[index].id, NEGATIVE, {NEGATIVE: 1.0}, item.window.count, dropped=True)
             continue
+        scores = scores.reshape(
+            len(item.inputs), len(head.labels)
+        )  # `marker` gives its one pair without an axis for it
         mask = legal_labels(item, batch, head) if head.arguments else np.ones(scores.shape, bool)
         probabilities = _softmax(np.where(mask, scores, -1e9).astype(np.float32))
         best_groups = (probabilities @ member).argmax(axis=1)

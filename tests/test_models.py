@@ -1,0 +1,592 @@
+"""The network against transformers' BERT, its packed rows, its loss, and model folders good, broken and hostile."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from relatome.batches import collate, encode
+from relatome.errors import ModelError
+from relatome.models import checkpoint
+from relatome.models.encoder import Bert, BertConfig
+from relatome.models.heads import HEADS
+from relatome.models.network import loss
+from relatome.tasks.example import Argument, Head, Pair, Sentence
+from relatome.tasks.relation import PAIRS_PER_ROW, parse_marked
+from relatome.wordpieces import MARKERS, WordPieces
+from tests import tiny
+
+TEXT = "Aspirin caused bleeding and tremor; lithium inhibits cox 2."
+PAIRS = [
+    Pair("1", Sentence("s", "d", TEXT), Argument("a", 0, 7, "Chemical"), Argument("b", 15, 23, "Disease")),
+    Pair("2", Sentence("s", "d", TEXT), Argument("a", 0, 7, "Chemical"), Argument("c", 28, 34, "Disease")),
+    Pair("3", Sentence("s", "d", TEXT), Argument("d", 36, 43, "Chemical"), Argument("e", 53, 56, "Gene")),
+]
+
+
+def arrays(made: checkpoint.Checkpoint, rows: list[Any], memory: list[int] | None = None) -> list[Tensor]:
+    batch = collate(rows, pad=made.pieces.pad, markers=made.pieces.marker_ids(), memory=memory)
+    return [torch.from_numpy(array) for array in (batch.ids, batch.positions, batch.mask, batch.pairs)]
+
+
+# ------------------------------------------------------------------------------------------------ the encoder
+
+
+def test_the_encoder_is_transformers_bert(tmp_path: Path) -> None:
+    from transformers import BertModel
+
+    folder = tiny.encoder_folder(tmp_path)
+    made = tiny.fresh(tmp_path)
+    made.network.eval()
+    theirs = BertModel.from_pretrained(folder, add_pooling_layer=False).eval()
+    theirs.resize_token_embeddings(made.network.encoder.config.vocab_size)
+    theirs.load_state_dict(made.network.encoder.state_dict())
+    windows = [cut[0] for cut in made.pieces.windows(list(tiny.TEXTS), limit=made.limit)]
+    assert len({len(window) for window in windows}) > 3  # the batch is padded
+    rows, _ = encode([(tiny.ADE, tiny.sentences())], made.pieces, limit=made.limit)
+    ids, positions, mask, _ = arrays(made, rows)
+    attention = torch.zeros(ids.shape, dtype=torch.int64)
+    for index, row in enumerate(rows):
+        attention[index, : len(row.window)] = 1
+    with torch.inference_mode():
+        ours, _ = made.network.encoder(ids, positions, mask)
+        expected = theirs(input_ids=ids, attention_mask=attention).last_hidden_state
+    real = attention.bool()
+    assert ours.abs().max() > 1
+    assert (ours[real] - expected[real]).abs().max() < 1e-5
+    assert torch.isfinite(ours).all()
+
+
+def test_new_pieces_start_near_the_mean_piece() -> None:
+    bert = Bert(BertConfig(vocab_size=10, hidden_size=8, num_hidden_layers=1, num_attention_heads=2))
+    old = bert.embeddings.word_embeddings.weight.detach().clone()
+    bert.resize(14)
+    new = bert.embeddings.word_embeddings.weight
+    assert bert.config.vocab_size == 14
+    assert torch.equal(new[:10], old)
+    assert (new[10:] - old.mean(dim=0)).abs().max() < 0.2
+    bert.resize(12)
+    assert bert.config.vocab_size == 14  # never shrinks
+
+
+# ------------------------------------------------------------------------------------------------ packed rows
+
+
+def rows_and_logits(made: checkpoint.Checkpoint, pairs: list[Pair]) -> tuple[list[Any], Tensor, Tensor]:
+    rows, _ = encode([(tiny.RELATIONS, pairs)], made.pieces, limit=made.limit)
+    with torch.inference_mode():
+        ids, positions, mask, at = arrays(made, rows)
+        hidden, _ = made.network.encoder(ids, positions, mask)
+        return rows, hidden, made.network.heads["relations"](hidden, at)
+
+
+def test_markers_leave_the_text_unchanged(tmp_path: Path) -> None:
+    made = tiny.fresh(tmp_path)
+    made.network.eval()
+    rows, with_markers, _ = rows_and_logits(made, PAIRS)
+    assert len(rows) == 1 and len(rows[0].markers) == 3
+    text = len(rows[0].window)
+    bare, _ = encode([(tiny.ADE, [PAIRS[0].sentence])], made.pieces, limit=made.limit)
+    with torch.inference_mode():
+        alone, _ = made.network.encoder(*arrays(made, bare)[:3])
+    assert (with_markers[0, :text] - alone[0, :text]).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("others", [[1], [2], [1, 2], [2, 1]])
+def test_a_pairs_answer_does_not_depend_on_the_other_pairs_of_its_row(tmp_path: Path, others: list[int]) -> None:
+    made = tiny.fresh(tmp_path)
+    made.network.eval()
+    _, _, alone = rows_and_logits(made, [PAIRS[0]])
+    for order in ([PAIRS[0], *(PAIRS[i] for i in others)], [*(PAIRS[i] for i in others), PAIRS[0]]):
+        _, _, together = rows_and_logits(made, order)
+        assert (together[0, order.index(PAIRS[0])] - alone[0, 0]).abs().max() < 1e-5
+    _, _, different = rows_and_logits(made, [PAIRS[1]])
+    assert (different[0, 0] - alone[0, 0]).abs().max() > 1e-3
+
+
+def test_asking_the_memory_is_asking_the_text(tmp_path: Path) -> None:
+    made = tiny.fresh(tmp_path)
+    made.network.eval()
+    pairs = [*PAIRS, *tiny.pairs()]
+    rows, _ = encode([(tiny.RELATIONS, pairs)], made.pieces, limit=made.limit)
+    with torch.inference_mode():
+        joint, kept = made.network(*arrays(made, rows), remember=True)
+        assert kept is not None and kept.shape[1:4] == (2, 2, 4)
+        lengths = [len(row.window) for row in rows]
+        past = torch.full((*kept.shape[:4], max(lengths), kept.shape[5]), 7.0)  # what is beyond a text is not looked at
+        for index, length in enumerate(lengths):
+            past[index, :, :, :, :length] = kept[index, :, :, :, :length]
+        apart, none = made.network(*arrays(made, rows, memory=lengths), past)
+    assert none is None
+    for index, row in enumerate(rows):
+        count = len(row.markers)
+        assert (joint["relations"][index, :count] - apart["relations"][index, :count]).abs().max() < 1e-5
+
+
+def test_no_row_of_the_mask_is_empty(tmp_path: Path) -> None:
+    made = tiny.fresh(tmp_path)
+    rows, _ = encode([(tiny.RELATIONS, tiny.pairs()), (tiny.ADE, tiny.sentences())], made.pieces, limit=made.limit)
+    for memory in (None, [len(row.window) for row in rows]):
+        assert arrays(made, rows, memory=memory)[2].any(dim=-1).all()
+
+
+def test_the_shapes_of_every_head(tmp_path: Path) -> None:
+    marker = Head("m", "relation", "marker", ("NO_RELATION", "CID"))
+    made = tiny.fresh(tmp_path, (*tiny.HEADS, marker))
+    assert {head.kind for head in made.network.asked} == set(HEADS)
+    rows, _ = encode([(tiny.RELATIONS, PAIRS)], made.pieces, limit=made.limit)
+    ids, positions, mask, at = arrays(made, rows * 2)
+    logits, _ = made.network(ids, positions, mask, at)
+    shapes = {name: tuple(value.shape) for name, value in logits.items()}
+    assert shapes == {
+        "entities": (2, ids.shape[1], 7), "relations": (2, 3, 4), "ade-sentence": (2, 2), "m": (2, 2),
+    }  # fmt: skip
+
+
+def test_a_head_that_torch_cannot_name_is_refused(tmp_path: Path) -> None:
+    folder = tiny.encoder_folder(tmp_path)
+    for name in ("a.b", "keys", ""):
+        with pytest.raises(ModelError, match="a head cannot be named .* \\(choose another name\\)"):
+            checkpoint.new(folder, [dataclasses.replace(tiny.ADE, name=name)])
+
+
+# ------------------------------------------------------------------------------------------------ the loss
+
+
+def masks(annotated: list[bool], legal: list[bool] | None = None, rows: int = 1) -> tuple[Tensor, Tensor]:
+    fits = torch.tensor(legal or [True] * len(annotated)).expand(rows, -1)
+    return fits, torch.tensor(annotated).expand(rows, -1)
+
+
+def test_the_loss_of_a_corpus_that_annotates_all_is_cross_entropy() -> None:
+    torch.manual_seed(0)
+    logits, gold = torch.randn(6, 4), torch.tensor([0, 1, 3, -100, 2, 0])
+    weights = torch.tensor([0.2, 1.0, 2.0, 3.0])
+    legal, annotated = masks([True] * 4, rows=6)
+    for weight in (None, weights):
+        expected = torch.nn.functional.cross_entropy(logits, gold, weight)
+        assert torch.allclose(loss(logits, gold, legal, annotated, weight), expected, atol=1e-6)
+
+
+def test_what_a_corpus_does_not_annotate_is_summed_into_the_negative_class() -> None:
+    # exp: O 1, Chemical 2, Disease 4, Gene 1; of 8
+    logits = torch.tensor([[0.0, math.log(2), math.log(4), 0.0]])
+    legal, annotated = masks([True, False, True, True])
+    nothing = loss(logits, torch.tensor([0]), legal, annotated)
+    assert nothing.item() == pytest.approx(-math.log((1 + 2) / 8), abs=1e-6)
+    disease = loss(logits, torch.tensor([2]), legal, annotated)
+    assert disease.item() == pytest.approx(-math.log(4 / 8), abs=1e-6)
+
+
+def test_what_the_types_do_not_allow_has_no_probability() -> None:
+    logits = torch.tensor([[0.0, math.log(2), math.log(4), 9.0]])
+    legal, annotated = masks([True, False, True, False], [True, True, True, False])
+    nothing = loss(logits, torch.tensor([0]), legal, annotated)
+    assert nothing.item() == pytest.approx(-math.log((1 + 2) / 7), abs=1e-6)
+    legal, annotated = masks([True, True, True, True], [True, False, True, False])
+    assert loss(logits, torch.tensor([2]), legal, annotated).item() == pytest.approx(-math.log(4 / 5), abs=1e-6)
+
+
+def test_a_disease_corpus_does_not_push_chemicals_down() -> None:
+    logits = torch.zeros(1, 3, requires_grad=True)
+    for marks_chemicals in (False, True):
+        logits.grad = None
+        legal, annotated = masks([True, marks_chemicals, True])
+        loss(logits, torch.tensor([0]), legal, annotated).backward()
+        assert logits.grad is not None
+        gradient = logits.grad[0].tolist()
+        assert gradient[2] > 0  # a step down: there is no disease here
+        if marks_chemicals:
+            assert gradient[1] == pytest.approx(1 / 3)
+        else:
+            assert gradient[1] == pytest.approx(gradient[0]) and gradient[1] < 0
+
+
+def test_a_batch_without_gold_costs_nothing_and_keeps_its_graph() -> None:
+    logits = torch.randn(2, 3, requires_grad=True)
+    value = loss(logits, torch.tensor([-100, -100]), *masks([True] * 3, rows=2))
+    value.backward()
+    assert value.item() == 0 and logits.grad is not None and not logits.grad.any()
+
+
+def test_class_weights_weigh_the_mean() -> None:
+    logits = torch.tensor([[0.0, 0.0], [math.log(3), 0.0]])
+    value = loss(logits, torch.tensor([0, 1]), *masks([True, True], rows=2), torch.tensor([1.0, 3.0]))
+    assert value.item() == pytest.approx((1 * math.log(2) + 3 * math.log(4)) / 4, abs=1e-6)
+
+
+# ------------------------------------------------------------------------------------------------ folders
+
+
+def test_a_folder_gives_back_what_was_saved(tmp_path: Path) -> None:
+    made = tiny.fresh(tmp_path / "encoder")
+    made.card["corpora"] = ["α"]
+    checkpoint.save(made, tmp_path / "model")
+    again = checkpoint.load(tmp_path / "model")
+    assert again.network.asked == made.network.asked
+    assert (again.limit, again.card) == (made.limit, made.card)
+    assert again.pieces.marker_ids() == made.pieces.marker_ids()
+    expected = made.network.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in again.network.state_dict().items())
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
+        "config.json", "model.safetensors", "relatome.json", "tokenizer.json", "tokenizer_config.json",
+    ]  # fmt: skip
+    checkpoint.save(made, tmp_path / "half", dtype=torch.float16)
+    assert {value.dtype for value in load_file(tmp_path / "half" / "model.safetensors").values()} == {torch.float16}
+    half = checkpoint.load(tmp_path / "half").network.state_dict()
+    assert all((half[name] - value).abs().max() < 2e-3 for name, value in expected.items())
+
+
+def test_training_goes_on_from_any_saved_folder(tmp_path: Path, tiny_model: Path) -> None:
+    made = checkpoint.new(tiny_model, [tiny.RELATIONS], limit=1000)
+    assert made.limit == 128  # never more than there are positions
+    before = checkpoint.load(tiny_model).network.encoder.state_dict()
+    assert all(torch.equal(value, before[name]) for name, value in made.network.encoder.state_dict().items())
+
+
+SINGLE = {
+    "tags": dataclasses.replace(tiny.ENTITIES, name="entities"),
+    "label": tiny.ADE,
+    "marker": Head("relations", "relation", "marker", ("NO_RELATION", "CID", "INHIBITOR")),
+}
+MARKED = (
+    "[E1]Aspirin[/E1] caused [E2]bleeding[/E2].",
+    "[E2]Kinase[/E2] and [E1]lithium[/E1] – in rats.",
+    "In rats [E1]warfarin[/E1][E2]mycin[/E2] inhibits cox.",
+)
+
+
+@pytest.fixture(params=sorted(SINGLE))
+def single(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Head, checkpoint.Checkpoint, Path]:
+    head = SINGLE[request.param]
+    made = tiny.fresh(tmp_path / "encoder", [head])
+    checkpoint.save(made, tmp_path / "model")
+    return head, made, tmp_path / "model"
+
+
+def test_transformers_opens_a_single_head_and_says_the_same(
+    single: tuple[Head, checkpoint.Checkpoint, Path],
+) -> None:
+    from transformers import pipeline
+
+    head, made, folder = single
+    predictor = tiny.predictor(made)
+    if head.kind == "tags":
+        texts = [text for text in tiny.TEXTS if 0 < len(text) < 100]
+        tagger = pipeline("token-classification", model=str(folder), ignore_labels=[], device="cpu")
+        windows = [cut[0] for cut in made.pieces.windows(texts, limit=made.limit)]
+        for text, window in zip(texts, windows, strict=True):
+            tokens: Any = tagger(text)
+            logits = ours_for(predictor, head, Sentence("s", "d", text))[1:-1]
+            probabilities = torch.softmax(torch.from_numpy(logits), dim=-1)
+            names = ["O"] + [f"{b}-{name}" for name in head.labels for b in "BI"]
+            assert [token["entity"] for token in tokens] == [names[i] for i in logits.argmax(axis=1)]
+            assert [token["score"] for token in tokens] == pytest.approx(
+                probabilities.max(dim=1).values.tolist(), abs=1e-5
+            )
+            assert [(t["start"], t["end"]) for t in tokens] == list(
+                zip(window.starts[1:-1].tolist(), window.ends[1:-1].tolist(), strict=True)
+            )
+        return
+    inputs: list[Any] = [Sentence("s", "d", text) for text in tiny.TEXTS if len(text) < 100]
+    texts = [sentence.text for sentence in inputs]
+    if head.kind == "marker":
+        texts = list(MARKED)
+        inputs = [parse_marked(text) for text in texts]
+    classifier = pipeline("text-classification", model=str(folder), top_k=None, device="cpu")
+    answers = predictor.predict({head.name: inputs})[head.name]
+    for text, ours in zip(texts, answers, strict=True):
+        theirs: Any = classifier([text])[0]
+        assert theirs[0]["label"] == ours.value
+        assert {one["label"]: one["score"] for one in theirs} == pytest.approx(dict(ours.probabilities), abs=6e-5)
+
+
+def ours_for(predictor: Any, head: Head, item: Any) -> np.ndarray[Any, Any]:
+    rows, _ = encode([(head, [item])], predictor.pieces, limit=predictor.limit)
+    batch = collate(rows, pad=predictor.pieces.pad, markers=(0, 0, 0, 0))
+    logits = predictor.forward(batch, None, remember=False)[0][head.name]
+    return np.asarray(logits[0, : len(rows[0].window)])
+
+
+def test_the_plain_folder_opens_without_our_file(single: tuple[Head, checkpoint.Checkpoint, Path]) -> None:
+    head, made, folder = single
+    (folder / "relatome.json").unlink()
+    plain = checkpoint.load(folder)
+    (found,) = plain.network.asked
+    assert (found.task, found.kind, found.labels) == (head.task, head.kind, head.labels)
+    inputs: list[Any] = tiny.sentences() if head.kind != "marker" else [parse_marked(text) for text in MARKED]
+    ours = tiny.predictor(made).predict({head.name: inputs})[head.name]
+    plain.limit = made.limit
+    assert tiny.predictor(plain).predict({found.name: inputs})[found.name] == ours
+
+
+@pytest.mark.parametrize("kind", ["tags", "label"])
+def test_a_folder_that_transformers_saved_opens(tmp_path: Path, kind: str) -> None:
+    from transformers import BertConfig as TheirConfig
+    from transformers import BertForSequenceClassification, BertForTokenClassification
+
+    encoder = tiny.encoder_folder(tmp_path / "encoder")
+    labels = ["O", "B-Gene", "I-Gene"] if kind == "tags" else ["negative", "positive"]
+    config = TheirConfig.from_pretrained(encoder, id2label=dict(enumerate(labels)))
+    model = (BertForTokenClassification if kind == "tags" else BertForSequenceClassification)(config).eval()
+    tiny.randomise(model, 5)
+    model.save_pretrained(tmp_path / "theirs")
+    shutil.copy(encoder / "tokenizer.json", tmp_path / "theirs")
+    made = checkpoint.load(tmp_path / "theirs")
+    (head,) = made.network.asked
+    assert head.labels == (("Gene",) if kind == "tags" else ("negative", "positive"))
+    ours = ours_for(tiny.predictor(made), head, Sentence("s", "d", TEXT))
+    with torch.inference_mode():
+        window = made.pieces.windows([TEXT])[0][0]
+        theirs = model(input_ids=torch.from_numpy(window.ids.astype(np.int64))[None]).logits[0].numpy()
+    assert np.abs(ours - theirs).max() < 1e-5
+
+
+# ------------------------------------------------------------------------------------------------ weights
+
+
+def test_a_bin_of_weights_is_read_and_saved_as_safetensors(tmp_path: Path) -> None:
+    folder = tiny.encoder_folder(tmp_path / "bin")
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    old = {name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): value
+           for name, value in weights.items()}  # fmt: skip
+    old["bert.embeddings.position_ids"] = torch.arange(128)[None]
+    old["bert.pooler.dense.weight"] = torch.zeros(32, 32)
+    old["cls.predictions.bias"] = torch.zeros(3)
+    torch.save(old, folder / "pytorch_model.bin")
+    made = checkpoint.new(folder, [tiny.ADE])
+    for name, value in made.network.encoder.state_dict().items():
+        assert torch.equal(value, weights[f"bert.{name}"])
+    checkpoint.save(made, tmp_path / "saved")
+    assert (tmp_path / "saved" / "model.safetensors").is_file()
+    assert not list((tmp_path / "saved").glob("*.bin"))
+
+
+class Bomb:
+    """A pickle that would write a file."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.write_text, (self.file, "executed")
+
+
+def as_torch_file(value: object, file: Path) -> None:
+    torch.save(value, file)
+
+
+def as_plain_pickle(value: object, file: Path) -> None:
+    file.write_bytes(pickle.dumps(value, protocol=2))
+
+
+@pytest.mark.parametrize("write", [as_torch_file, as_plain_pickle])
+def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path, write: Callable[[object, Path], None]) -> None:
+    folder = tiny.encoder_folder(tmp_path / "evil")
+    (folder / "model.safetensors").unlink()
+    write({"bert.embeddings.word_embeddings.weight": Bomb(tmp_path / "trace")}, folder / "pytorch_model.bin")
+    with pytest.raises(ModelError) as caught:
+        checkpoint.new(folder, [tiny.ADE])
+    assert not (tmp_path / "trace").exists()
+    assert str(caught.value) == (
+        f"{folder / 'pytorch_model.bin'}: refused: this pickle holds code, not only weights "
+        "(ask its author for safetensors)"
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"garbage" * 50, pickle.dumps(Path("a"), protocol=4), b"PK\x03\x04" + b"x" * 99]
+)
+def test_a_damaged_bin_is_one_line(tmp_path: Path, content: bytes) -> None:
+    folder = tiny.encoder_folder(tmp_path / "bin")
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(content)
+    with pytest.raises(ModelError, match="damaged|refused") as caught:
+        checkpoint.new(folder, [tiny.ADE])
+    assert str(caught.value).startswith(str(folder / "pytorch_model.bin")) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [[1, 2], {"a": 3}, torch.zeros(3)])
+def test_a_bin_of_something_else_is_refused(tmp_path: Path, value: object) -> None:
+    folder = tiny.encoder_folder(tmp_path / "bin")
+    (folder / "model.safetensors").unlink()
+    torch.save(value, folder / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="not a table of weights"):
+        checkpoint.new(folder, [tiny.ADE])
+
+
+@pytest.mark.parametrize("keep", [0, 5, 100, -8])
+def test_damaged_safetensors_are_one_line(tmp_path: Path, keep: int) -> None:
+    folder = tiny.encoder_folder(tmp_path / "cut")
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:keep])
+    with pytest.raises(ModelError, match="damaged safetensors: ") as caught:
+        checkpoint.new(folder, [tiny.ADE])
+    assert str(caught.value).startswith(str(file)) and "\n" not in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------------------ broken folders
+
+
+def edit(folder: Path, name: str, **changes: Any) -> None:
+    value = json.loads((folder / name).read_text(encoding="utf-8"))
+    value.update(changes)
+    (folder / name).write_text(json.dumps(value), encoding="utf-8")
+
+
+def plain(folder: Path, **changes: Any) -> None:
+    (folder / "relatome.json").unlink()
+    edit(folder, "config.json", **changes)
+
+
+BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no config": (lambda f: (f / "config.json").unlink(), "config.json is missing (copy the whole model folder)"),
+    "no weights": (
+        lambda f: (f / "model.safetensors").unlink(),
+        "neither model.safetensors nor pytorch_model.bin is here (copy the whole model folder)",
+    ),
+    "no tokenizer": (
+        lambda f: (f / "tokenizer.json").unlink(), "neither tokenizer.json nor vocab.txt is here (copy the whole model)",
+    ),
+    "no folder": (shutil.rmtree, "there is no such model folder (give a folder with config.json)"),
+    "config not JSON": (lambda f: (f / "config.json").write_text("{", encoding="utf-8"), "config.json: not JSON: "),
+    "config not UTF-8": (lambda f: (f / "config.json").write_bytes(b"\xff\xfe"), "config.json: not JSON: "),
+    "config a list": (lambda f: (f / "config.json").write_text("[]", encoding="utf-8"), "config.json: not a JSON object"),
+    "tokenizer broken": (
+        lambda f: (f / "tokenizer.json").write_text("{}", encoding="utf-8"), "tokenizer.json: not a tokenizer: ",
+    ),
+    "another family": (lambda f: edit(f, "config.json", model_type="t5"), "model_type is 't5', expected 'bert'"),
+    "another function": (lambda f: edit(f, "config.json", hidden_act="relu"), "hidden_act is 'relu', expected 'gelu'"),
+    "relative positions": (
+        lambda f: edit(f, "config.json", position_embedding_type="relative_key"),
+        "position_embedding_type is 'relative_key', expected 'absolute'",
+    ),
+    "a width in words": (
+        lambda f: edit(f, "config.json", hidden_size="wide"), "hidden_size is 'wide', expected a whole number",
+    ),
+    "a negative size": (
+        lambda f: edit(f, "config.json", num_hidden_layers=-1), "num_hidden_layers is -1, expected a whole number",
+    ),
+    "no heads of attention": (
+        lambda f: edit(f, "config.json", num_attention_heads=0), "a width of 32 cannot be 0 attention heads",
+    ),
+    "layers that are not there": (
+        lambda f: edit(f, "config.json", num_hidden_layers=3),
+        "the encoder's weights do not fit config.json: 16 weights are missing, first "
+        "'encoder.layer.2.attention.output.LayerNorm.bias'",
+    ),
+    "layers too many": (
+        lambda f: edit(f, "config.json", num_hidden_layers=1), "the encoder's weights do not fit config.json: ",
+    ),
+    "another width": (
+        lambda f: edit(f, "config.json", hidden_size=64), "the encoder's weights do not fit config.json: ",
+    ),
+    "another tokenizer": (
+        lambda f: WordPieces.toy([f"w{n}" for n in range(999)]).save(f),
+        "the tokenizer has 1004 pieces, the encoder ",
+    ),
+    "our file not ours": (
+        lambda f: edit(f, "relatome.json", heads=[{"name": "x"}]), "relatome.json: not what Relatome writes: ",
+    ),
+    "our file of numbers": (lambda f: edit(f, "relatome.json", heads=[3]), "relatome.json: not what Relatome writes: "),
+    "no head": (lambda f: edit(f, "relatome.json", heads=[]), "relatome.json: the model has no head (train it first)"),
+    "an unknown kind": (
+        lambda f: edit(f, "relatome.json", heads=[{**tiny.ADE.json(), "kind": "crf"}]),
+        "head 'ade-sentence' is a classification head of kind 'crf'",
+    ),
+    "a head's weight missing": (
+        lambda f: edit(f, "relatome.json", heads=[tiny.ENTITIES.json(), {**tiny.ADE.json(), "name": "other"}]),
+        "the weight 'heads.other.pooler.dense.weight' is missing (is the download complete?)",
+    ),
+    "other labels": (
+        lambda f: edit(f, "relatome.json", heads=[{**tiny.ADE.json(), "labels": ["a", "b", "c"]}]),
+        "weights do not fit config.json: ",
+    ),
+    "no architecture": (
+        lambda f: (f / "relatome.json").unlink(),
+        "architecture '' has no head Relatome can run (expected a ...ForSequenceClassification or "
+        "...ForTokenClassification)",
+    ),
+    "labels in another order": (
+        lambda f: plain(f, architectures=["BertForTokenClassification"], id2label={"0": "B-x", "1": "O"}),
+        "labels are ['B-x', 'O'], expected O, B-x, I-x ... (only BIO taggers in that order can be read)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", sorted(BROKEN))
+def test_a_broken_folder_is_one_line_that_says_what_to_do(tmp_path: Path, tiny_model: Path, case: str) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+    damage, message = BROKEN[case]
+    damage(folder)
+    with pytest.raises(ModelError) as caught:
+        checkpoint.load(folder)
+    assert str(caught.value).startswith(str(folder))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------------------ vocab.txt alone
+
+
+@pytest.mark.parametrize("cased", [True, False])
+@pytest.mark.parametrize("says", ["tokenizer_config.json", "config.json", ""])
+def test_a_folder_with_vocab_txt_alone_works(tmp_path: Path, cased: bool, says: str) -> None:
+    folder = tiny.encoder_folder(tmp_path / "model", cased=True)
+    table = WordPieces.load(folder).tokenizer.get_vocab()
+    pieces = sorted(table, key=table.__getitem__)
+    if not says and not cased:  # nothing says so but the vocabulary
+        pieces = [f"[unused{piece}]" if piece in ascii_uppercase else piece for piece in pieces]
+    (folder / "tokenizer.json").unlink()
+    (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
+    if says == "config.json":
+        edit(folder, says, do_lower_case=not cased)
+    elif says:
+        (folder / says).write_text(json.dumps({"do_lower_case": not cased}), encoding="utf-8")
+    made = checkpoint.new(folder, [tiny.RELATIONS])
+    first = made.pieces.windows(["Aspirin"])[0][0].ids[1]
+    assert first == pieces.index("A" if cased else "aspirin")
+    assert made.pieces.marker_ids() == tuple(range(len(pieces), len(pieces) + len(MARKERS)))
+    checkpoint.save(made, tmp_path / "saved")
+    again = checkpoint.load(tmp_path / "saved").pieces
+    assert again.windows(["Aspirin"])[0][0].ids.tolist() == made.pieces.windows(["Aspirin"])[0][0].ids.tolist()
+
+
+# ------------------------------------------------------------------------------------------------ many pairs
+
+
+def test_more_pairs_than_a_row_holds_take_more_rows(tmp_path: Path) -> None:
+    made = tiny.fresh(tmp_path)
+    pairs = [dataclasses.replace(PAIRS[n % 3], id=str(n)) for n in range(2 * PAIRS_PER_ROW + 1)]
+    rows, _ = encode([(tiny.RELATIONS, pairs)], made.pieces, limit=made.limit)
+    assert [len(row.markers) for row in rows] == [PAIRS_PER_ROW, PAIRS_PER_ROW, 1]
+    answers = tiny.predictor(made).predict({"relations": pairs})["relations"]
+    assert [answer.id for answer in answers] == [pair.id for pair in pairs]
+    for number, answer in enumerate(answers):
+        assert answer.value == answers[number % 3].value
+
+
+def test_two_packed_heads_do_not_read_each_others_pairs(tmp_path: Path) -> None:
+    second = dataclasses.replace(tiny.RELATIONS, name="others")
+    made = tiny.fresh(tmp_path, [tiny.RELATIONS, second])
+    predictor = tiny.predictor(made)
+    apart = [predictor.predict({"relations": PAIRS[:1]}), predictor.predict({"others": PAIRS[1:]})]
+    together = predictor.predict({"relations": PAIRS[:1], "others": PAIRS[1:]})
+    assert tiny.agree(together["relations"], apart[0]["relations"])
+    assert tiny.agree(together["others"], apart[1]["others"])
+    rows, _ = encode([(tiny.RELATIONS, PAIRS), (second, PAIRS)], made.pieces, limit=made.limit)
+    assert len(rows) == 1 and set(rows[0].encoded) == {"relations", "others"}
