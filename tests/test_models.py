@@ -145,7 +145,8 @@ def test_no_row_of_the_mask_is_empty(tmp_path: Path) -> None:
 
 def test_the_shapes_of_every_head(tmp_path: Path) -> None:
     marker = Head("m", "relation", "marker", ("NO_RELATION", "CID"))
-    made = tiny.fresh(tmp_path, (*tiny.HEADS, marker))
+    layers = Head("l", "ner", "layers", ("Chemical", "Gene"))
+    made = tiny.fresh(tmp_path, (*tiny.HEADS, marker, layers))
     assert {head.kind for head in made.network.asked} == set(HEADS)
     rows, _ = encode([(tiny.RELATIONS, PAIRS)], made.pieces, limit=made.limit)
     ids, positions, mask, at = arrays(made, rows * 2)
@@ -153,6 +154,7 @@ def test_the_shapes_of_every_head(tmp_path: Path) -> None:
     shapes = {name: tuple(value.shape) for name, value in logits.items()}
     assert shapes == {
         "entities": (2, ids.shape[1], 7), "relations": (2, 3, 4), "ade-sentence": (2, 2), "m": (2, 2),
+        "l": (2, ids.shape[1], 6),
     }  # fmt: skip
 
 
@@ -255,6 +257,16 @@ def test_training_goes_on_from_any_saved_folder(tmp_path: Path, tiny_model: Path
     assert made.limit == 128  # never more than there are positions
     before = checkpoint.load(tiny_model).network.encoder.state_dict()
     assert all(torch.equal(value, before[name]) for name, value in made.network.encoder.state_dict().items())
+
+
+@pytest.mark.parametrize("head", [tiny.RELATIONS, Head("l", "ner", "layers", ("Chemical", "Gene"))])
+def test_a_single_head_that_transformers_has_no_class_for_keeps_our_names(tmp_path: Path, head: Head) -> None:
+    made = tiny.fresh(tmp_path / "encoder", [head])
+    checkpoint.save(made, tmp_path / "model")
+    assert "architectures" not in json.loads((tmp_path / "model" / "config.json").read_text(encoding="utf-8"))
+    again = checkpoint.load(tmp_path / "model")
+    asked: dict[str, Any] = {head.name: tiny.sentences() if head.task == "ner" else tiny.pairs()}
+    assert tiny.predictor(again).predict(asked) == tiny.predictor(made).predict(asked)
 
 
 SINGLE = {
@@ -515,6 +527,9 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "other labels": (
         lambda f: edit(f, "relatome.json", heads=[{**tiny.ADE.json(), "labels": ["a", "b", "c"]}]),
         "weights do not fit config.json: ",
+    ),
+    "windows of nothing": (
+        lambda f: edit(f, "relatome.json", limit=0), "windows of 0 pieces are too small, expected 16 or more",
     ),
     "no architecture": (
         lambda f: (f / "relatome.json").unlink(),

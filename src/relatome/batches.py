@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,21 +60,19 @@ def encode(
     A text asked about by several heads is cut into windows once, and a window read by several heads is one row, except
     that a ``packed`` head with more pairs than a row holds takes further rows, and a ``marker`` head one a pair.
     """
-    texts: dict[tuple[str, tuple[int, ...]], int] = {}
+    spelled = marker_pieces(pieces)
+    room = {head.name: sum(map(len, spelled)) if head.kind == "marker" else 0 for head, _ in requests}
+    texts: dict[_Text, int] = {}
     for head, batch in requests:
         for item in batch:
-            texts.setdefault(_text(item, head), len(texts))
-    widest = limit - (4 if any(head.kind == "marker" for head, _ in requests) else 0)
-    marked = any(places for _, places in texts)
-    windows = pieces.windows(
-        [text for text, _ in texts], limit=widest, breaks=[places for _, places in texts] if marked else None
-    )
+            texts.setdefault(_text(item, head, limit - room[head.name]), len(texts))
+    windows = _windows(list(texts), pieces)
     rows: dict[tuple[int, int], Row] = {}
     asked: dict[str, list[Encoded]] = {}
     for head, batch in requests:
         task = TASKS[head.task]
-        cut = [windows[texts[_text(item, head)]] for item in batch]
-        extra = {"markers": marker_pieces(pieces)} if head.kind == "marker" else {}
+        cut = [windows[texts[_text(item, head, limit - room[head.name])]] for item in batch]
+        extra = {"markers": spelled} if head.kind == "marker" else {}
         found = list(task.encode(cut, batch, head, **extra))
         asked[head.name] = found
         seen: dict[int, int] = {}
@@ -223,15 +221,34 @@ def _fits(row: Row, item: Encoded) -> bool:
     return item.markers is None or not len(row.markers) or np.array_equal(row.markers, item.markers)
 
 
-def _text(item: Sentence | Pair, head: Head) -> tuple[str, tuple[int, ...]]:
-    """What is read for an item: its text, and where a word must end in it because a marker will be set there.
+class _Text(NamedTuple):
+    """What is read for an item: its text, how many pieces a window of it holds, and where a word must end in it."""
 
-    A plain tokenizer that is given the marked text ends a word at a marker, so for ``marker`` we do so too.
-    """
+    text: str
+    limit: int
+    breaks: tuple[int, ...] = ()
+
+
+def _text(item: Sentence | Pair, head: Head, limit: int) -> _Text:
+    """A plain tokenizer that is given a marked text ends a word at a marker, so for ``marker`` we do so too."""
     if not isinstance(item, Pair):
-        return item.text, ()
+        return _Text(item.text, limit)
     text = item.sentence.text
     if head.kind != "marker":
-        return text, ()
+        return _Text(text, limit)
     places = {item.head.start, item.head.end, item.tail.start, item.tail.end} - {0, len(text)}
-    return text, tuple(sorted(at for at in places if not (text[at - 1].isspace() or text[at].isspace())))
+    return _Text(text, limit, tuple(sorted(p for p in places if not (text[p - 1].isspace() or text[p].isspace()))))
+
+
+def _windows(texts: Sequence[_Text], pieces: WordPieces) -> list[list[Window]]:
+    """The windows of each text; texts that are cut alike are tokenised together."""
+    found: list[list[Window]] = [[] for _ in texts]
+    kinds: dict[tuple[int, bool], list[int]] = {}
+    for index, one in enumerate(texts):
+        kinds.setdefault((one.limit, bool(one.breaks)), []).append(index)
+    for (limit, broken), chosen in kinds.items():
+        breaks = [texts[index].breaks for index in chosen] if broken else None
+        cuts = pieces.windows([texts[index].text for index in chosen], limit=limit, breaks=breaks)
+        for index, windows in zip(chosen, cuts, strict=True):
+            found[index] = windows
+    return found

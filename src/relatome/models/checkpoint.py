@@ -29,6 +29,7 @@ from relatome.tasks.example import Head
 from relatome.wordpieces import LIMIT, MARKERS, WordPieces
 
 Weights = dict[str, Tensor]
+SMALLEST = 16  # pieces of a window: fewer could not hold a pair's markers
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ def save(checkpoint: Checkpoint, folder: str | Path, *, dtype: torch.dtype | Non
     heads = checkpoint.network.asked
     config: dict[str, Any] = checkpoint.network.encoder.config.json()
     weights = {f"bert.{name}": value for name, value in checkpoint.network.encoder.state_dict().items()}
-    plain = heads[0] if len(heads) == 1 and heads[0].kind != "packed" else None
+    plain = heads[0] if len(heads) == 1 and heads[0].kind in ("tags", "label", "marker") else None
     for name, value in checkpoint.network.heads.state_dict().items():
         if plain is None:
             weights[f"heads.{name}"] = value
@@ -144,6 +145,8 @@ def load(folder: str | Path) -> Checkpoint:
                 raise ModelError(f"head {head.name!r} is a {head.task} head of kind {head.kind!r}", path=own)
         if not heads:
             raise ModelError("the model has no head", path=own, advice="train it first")
+        if limit < SMALLEST:
+            raise ModelError(f"windows of {limit} pieces are too small, expected {SMALLEST} or more", path=own)
     else:
         heads, limit, card = [_plain_head(config, pieces, folder)], min(512, LIMIT), {}
     bert = Bert(BertConfig.from_json(config))
