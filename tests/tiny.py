@@ -6,6 +6,7 @@ Its weights are large, so that its answers differ from text to text; nothing it 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, digits, punctuation
@@ -70,11 +71,11 @@ def encoder_folder(
 
 
 def randomise(module: nn.Module, seed: int, *, size: float = 0.3) -> None:
-    """Weights large enough that every input shows in the output."""
-    generator = torch.Generator().manual_seed(seed)
+    """Weights large enough that every input shows in the output; those of one name are the same in every model."""
     with torch.no_grad():
-        for name, parameter in sorted(module.named_parameters()):
-            noise = size * torch.randn(parameter.shape, generator=generator)
+        for name, parameter in module.named_parameters():
+            generator = torch.Generator().manual_seed(zlib.crc32(f"{seed}{name}".encode()))
+            noise = (0.1 if name.endswith("bias") else 1) * size * torch.randn(parameter.shape, generator=generator)
             parameter.copy_(1 + noise if name.endswith("LayerNorm.weight") else noise)
 
 
