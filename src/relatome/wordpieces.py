@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 import numpy as np
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
@@ -185,12 +186,14 @@ class WordPieces:
         overlap = min(overlap, (limit - 2) // 2)
         if breaks is None:
             encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
-            return [_cut(self, *_arrays(encoding), limit - 2, overlap) for encoding in encodings]
+            read = (_arrays(encoding, text) for encoding, text in zip(encodings, texts, strict=True))
+            return [_cut(self, *arrays, limit - 2, overlap) for arrays in read]
         found = []
         for text, places in zip(texts, breaks, strict=True):
             bounds = [0, *places, len(text)]
             parts = [text[start:end] for start, end in pairwise(bounds)]
-            arrays = [_arrays(encoding) for encoding in self.tokenizer.encode_batch(parts, add_special_tokens=False)]
+            encodings = self.tokenizer.encode_batch(parts, add_special_tokens=False)
+            arrays = [_arrays(encoding, part) for encoding, part in zip(encodings, parts, strict=True)]
             counts = np.cumsum([0] + [int(part.max(initial=-1)) + 1 for _, _, part in arrays])
             ids = np.concatenate([part for part, _, _ in arrays])
             offsets = np.concatenate([part + start for start, (_, part, _) in zip(bounds, arrays, strict=False)])
@@ -199,9 +202,16 @@ class WordPieces:
         return found
 
 
-def _arrays(encoding: Any) -> tuple[Array, Array, Array]:
+def _arrays(encoding: Any, text: str) -> tuple[Array, Array, Array]:
     """``(T,)`` ids, ``(T, 2)`` character ranges and ``(T,)`` word indices."""
     offsets = np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2)
+    if not text.isascii():
+        # a tokenizer that strips accents leaves a combining one outside; it belongs to the letter before it
+        following = [*offsets[1:, 0].tolist(), len(text)]
+        for index, (end, after) in enumerate(zip(offsets[:, 1].tolist(), following, strict=False)):
+            while end < after and category(text[end]) in ("Mn", "Me"):
+                end += 1
+            offsets[index, 1] = end
     words = np.asarray([-1 if word is None else word for word in encoding.word_ids], dtype=np.int32)
     return np.asarray(encoding.ids, dtype=np.int32), offsets, words
 
