@@ -54,4 +54,10 @@ class Packed(nn.Module):
         return result
 
 
-HEADS: dict[str, type[Tags | Label | Packed]] = {"tags": Tags, "label": Label, "marker": Label, "packed": Packed}
+HEADS: dict[str, type[Tags | Label | Packed]] = {
+    "tags": Tags,
+    "layers": Tags,
+    "label": Label,
+    "marker": Label,
+    "packed": Packed,
+}

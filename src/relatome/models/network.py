@@ -37,10 +37,10 @@ class Network(nn.Module):
                 self.heads[head.name] = module
             except KeyError as error:  # torch's own rule: no dot, nothing that a module dict has as an attribute
                 raise ModelError(f"a head cannot be named {head.name!r}", advice="choose another name") from error
-        for module in self.heads.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, std=0.02)
-                nn.init.zeros_(module.bias)
+        for part in self.heads.modules():
+            if isinstance(part, nn.Linear):
+                nn.init.normal_(part.weight, std=0.02)
+                nn.init.zeros_(part.bias)
 
     def forward(
         self,

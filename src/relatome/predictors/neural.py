@@ -8,12 +8,13 @@ text, so that relations asked about after entities were found do not read the te
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 import numpy as np
 
 from relatome.batches import BUDGET, Batch, Row, budgeted, collate, encode
 from relatome.errors import ModelError
+from relatome.predictors.texts import answers
 from relatome.tasks import TASKS
 from relatome.tasks.example import Encoded, Head, Prediction
 from relatome.wordpieces import MARKERS, Window, WordPieces
@@ -88,15 +89,24 @@ class NeuralPredictor:
         packed = any(head.kind == "packed" for head in heads)
         self._markers = pieces.marker_ids() if packed else (0,) * len(MARKERS)
 
+    @overload
     def predict(
         self, requests: Mapping[str, Sequence[Any]], memory: Memory | None = None
-    ) -> dict[str, list[Prediction]]:
+    ) -> dict[str, list[Prediction]]: ...
+
+    @overload
+    def predict(self, requests: Sequence[str]) -> list[Prediction]: ...
+
+    def predict(
+        self, requests: Mapping[str, Sequence[Any]] | Sequence[str], memory: Memory | None = None
+    ) -> dict[str, list[Prediction]] | list[Prediction]:
         """Answers of each head to its inputs, in order.
 
         Parameters
         ----------
         requests
-            By head name, that task's inputs. Heads that ask about the same text share one pass.
+            By head name, that task's inputs; heads that ask about the same text share one pass. Or plain strings: see
+            `predictors.texts.answers`.
         memory
             Kept between calls by the caller; the answers are the same with and without.
 
@@ -105,6 +115,8 @@ class NeuralPredictor:
         ModelError
             The model has no such head.
         """
+        if not isinstance(requests, Mapping):
+            return answers(self, requests)
         for name in requests:
             if name not in self.heads:
                 raise ModelError(f"the model has no head {name!r}", advice=f"it has: {', '.join(self.heads)}")
@@ -134,8 +146,10 @@ class NeuralPredictor:
         logits: dict[str, list[Array | None]],
         memory: Memory | None,
     ) -> None:
-        lengths = [row.pieces if states is None else row.markers.size + row_states.shape[3] // 4
-                   for row, row_states in zip(rows, states or [np.zeros((0, 0, 0, 0, 0), np.float32)] * len(rows), strict=True)]  # fmt: skip
+        if states is None:
+            lengths = [row.pieces for row in rows]
+        else:  # what is remembered takes room too: 18 kB a piece in a six-layer encoder
+            lengths = [row.markers.size + kept.shape[3] for row, kept in zip(rows, states, strict=True)]
         for chosen in budgeted(lengths, self.budget, longest_first=True):
             part = [rows[index] for index in chosen]
             past = None
@@ -151,7 +165,7 @@ class NeuralPredictor:
                 for name, (index, item) in row.encoded.items():
                     kind = self.heads[name].kind
                     answer = answers[name][place]
-                    if kind == "tags":
+                    if kind in ("tags", "layers"):
                         answer = answer[: len(row.window)]
                     elif kind == "packed":
                         answer = answer[: len(item.inputs)]

@@ -38,9 +38,9 @@ class Head:
     task
         A member of ``tasks.TASKS``.
     kind
-        One of the task's ``HEADS``: ``tags``, ``packed``, ``marker``, ``label``.
+        One of the task's ``HEADS``: ``tags``, ``layers``, ``packed``, ``marker``, ``label``.
     labels
-        ``tags``: entity types, without B and I. Others: the classes; for relations the first is ``NO_RELATION``.
+        ``tags`` and ``layers``: entity types, without B and I. Others: the classes; for relations the first is ``NO_RELATION``.
     arguments
         Relations only: for each label the (head type, tail type) pairs it may hold between. Pairs of types that no
         label names are not proposed.
@@ -58,7 +58,7 @@ class Head:
     @property
     def classes(self) -> int:
         """How many logits the head gives for one item."""
-        return 1 + 2 * len(self.labels) if self.kind == "tags" else len(self.labels)
+        return {"tags": 1 + 2 * len(self.labels), "layers": 3 * len(self.labels)}.get(self.kind, len(self.labels))
 
     def json(self) -> dict[str, Any]:
         """Plain JSON values; `Head.from_json` reads them back."""

@@ -1,8 +1,15 @@
 """Named-entity recognition: a sentence in, typed spans out.
 
-Each word's first piece carries the word's tag, as in BioBERT (Lee et al. 2020, section 3.3); tags are BIO over all of
-the head's types at once. A mention that begins or ends inside a word takes the whole word (``unaligned`` counts them).
-The decoder finds the best tag sequence in which an I follows a B or I of its own type.
+Each word's first piece carries the word's tag, as in BioBERT (Lee et al. 2020, section 3.3). A mention that begins or
+ends inside a word takes the whole word (``unaligned`` counts them). The decoder finds the best tag sequence in which
+an I follows a B or I of its own type. Two heads:
+
+``tags``
+    BIO over all of the head's types at once, as ``AutoModelForTokenClassification`` reads it. Of overlapping mentions
+    it can hold one.
+``layers``
+    BIO for each type on its own, so that a chemical inside a gene (*serotonin* in *serotonin transporter*) is both: in
+    ChemProt one chemical in nine overlaps a gene, and a flat tagger cannot find it.
 """
 
 from __future__ import annotations
@@ -18,7 +25,7 @@ from relatome.documents import Document, Mention
 from relatome.tasks.example import Encoded, Example, Head, Logits, Prediction, Sentence, TypedSpan, softmax
 from relatome.wordpieces import Window
 
-HEADS = ("tags",)
+HEADS = ("tags", "layers")
 SCORER = "ner"
 IGNORED = -100  # torch's own value for "no loss here"
 
@@ -34,13 +41,14 @@ def inputs(document: Document) -> Iterator[Sentence]:
 def examples(document: Document, head: Head) -> Iterator[Example[Sentence, tuple[TypedSpan, ...]]]:
     """The document's sentences with their gold spans of the head's types, in the sentence's coordinates.
 
-    Of mentions that overlap, the longest counts (BIO cannot hold both); a mention cut by a sentence boundary counts in
+    Of mentions that overlap, the longest counts (BIO cannot hold both; ``layers`` can, of two types); a mention cut by a sentence boundary counts in
     no sentence. Discontinuous mentions count as their hull.
     """
     gold = sorted((m for m in document.mentions if m.type in head.labels), key=lambda m: (m.start - m.end, m.start))
     taken: list[Mention] = []
     for mention in gold:
-        if all(mention.end <= other.start or mention.start >= other.end for other in taken):
+        rivals = taken if head.kind == "tags" else [other for other in taken if other.type == mention.type]
+        if all(mention.end <= other.start or mention.start >= other.end for other in rivals):
             taken.append(mention)
     taken.sort(key=lambda mention: mention.start)
     for sentence in inputs(document):
@@ -58,13 +66,22 @@ def encode(windows: Sequence[Sequence[Window]], batch: Sequence[Sentence], head:
 
 
 def targets(encoded: Encoded, golds: Sequence[tuple[TypedSpan, ...]], head: Head) -> Targets:
-    """``(T,)`` tag of each word's first piece (0 is O, 2t+1 is B and 2t+2 is I of type t), else `IGNORED`."""
-    window = encoded.window
+    """The tag of each word's first piece, else `IGNORED`.
+
+    ``tags``: ``(T,)``, 0 is O, 2t+1 is B and 2t+2 is I of type t. ``layers``: ``(T, types)``, O, B, I are 0, 1, 2.
+    """
+    spans = golds[encoded.inputs[0]]
+    if head.kind == "layers":
+        by_type = [[(span, 0) for span in spans if span.type == name] for name in head.labels]
+        return np.stack([_tagged(encoded.window, mine) for mine in by_type], axis=1)
+    return _tagged(encoded.window, [(span, head.labels.index(span.type)) for span in spans])
+
+
+def _tagged(window: Window, spans: Sequence[tuple[TypedSpan, int]]) -> Targets:
     tags = np.full(len(window), IGNORED, dtype=np.int64)
     firsts = _firsts(window)
     tags[firsts] = 0
-    for span in golds[encoded.inputs[0]]:
-        kind = head.labels.index(span.type)
+    for span, kind in spans:
         # by word, not by piece: a mention may begin after the first piece of its first word
         covered = (window.starts < span.end) & (window.ends > span.start) & (window.starts >= 0)
         words = set(window.words[covered].tolist())
@@ -88,7 +105,11 @@ def decode(
     predictions = []
     for sentence, numbers in zip(batch, per_sentence, strict=True):
         starts, ends, scores = _words([encoded[n].window for n in numbers], [logits[n] for n in numbers])
-        spans = _spans(starts, ends, scores, head.labels)
+        if head.kind == "layers":
+            layers = (_spans(starts, ends, scores[:, 3 * k : 3 * k + 3], [name]) for k, name in enumerate(head.labels))
+            spans = tuple(sorted(span for layer in layers for span in layer))
+        else:
+            spans = _spans(starts, ends, scores, head.labels)
         predictions.append(Prediction(sentence.id, spans, windows=len(numbers)))
     return predictions
 

@@ -247,14 +247,14 @@ class Run:
         A batch with fewer items than usual counts for less, or the one pair of a batch would weigh as much as fifty.
         """
         gold, legal, annotated = [], [], []
-        width = logits.shape[1]
+        classes = 3 if head.kind == "layers" else head.classes
+        items = logits[0].numel() // classes
         for row in rows:
-            items = width if head.kind in ("tags", "packed") else 1
             mine = np.full(items, -100, dtype=np.int64)
-            fits = np.ones((items, head.classes), dtype=bool)
-            marked = np.ones(head.classes, dtype=bool)
+            fits = np.ones((items, classes), dtype=bool)
+            marked = np.ones(classes, dtype=bool)
             if head.name in row.targets:
-                target = row.targets[head.name]
+                target = row.targets[head.name].reshape(-1)
                 mine[: len(target)] = target
                 marked = self.mixture.annotated[row.source, head.name]
                 if head.name in row.legal:
@@ -268,7 +268,7 @@ class Run:
         device = logits.device
         share = min(1.0, float((golds >= 0).sum()) / self.typical[head.name])
         return share * loss(
-            logits.reshape(-1, head.classes),
+            logits.reshape(-1, classes),
             torch.from_numpy(golds).to(device),
             torch.from_numpy(np.concatenate(legal)).to(device),
             torch.from_numpy(np.concatenate(annotated)).to(device),

@@ -17,7 +17,7 @@ from relatome.corpora.card import Card
 from relatome.corpora.held_out import HeldOut
 from relatome.documents import Document
 from relatome.errors import SettingsError
-from relatome.tasks import TASKS
+from relatome.tasks import TASKS, ner
 from relatome.tasks.example import NEGATIVE, Head
 from relatome.tasks.ner import IGNORED
 from relatome.training.settings import DataSettings, HeadSettings, Settings
@@ -72,6 +72,9 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
             seen["documents"] += 1
             for row in _rows(document, taught, pieces, limit, seen):
                 row.source, row.document = card.name, document.id
+                for head in taught:
+                    if head.kind == "layers" and head.name in row.targets:
+                        row.targets[head.name][:, [name not in card.exhaustive for name in head.labels]] = ner.IGNORED
                 rows.append(row)
         seen["rows"] = len(rows)
         if not rows:
@@ -94,6 +97,8 @@ def documents(item: DataSettings, held_out: HeldOut) -> Iterator[Document]:
 
 def annotated(card: Card, head: Head) -> Mask:
     """``(C,)``: the classes whose absence in this corpus means something; the negative class always does."""
+    if head.kind == "layers":  # a layer that is not annotated has no targets at all
+        return np.ones(3, dtype=bool)
     if head.kind == "tags":
         return np.asarray([True] + [name in card.exhaustive for name in head.labels for _ in "BI"])
     if head.task == "relation":

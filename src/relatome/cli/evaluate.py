@@ -1,0 +1,135 @@
+"""``relatome evaluate``: models scored on a corpus, side by side."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from relatome.evaluate import Evaluation
+    from relatome.scoring.score import Report
+
+
+def evaluate(
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="default, run folders, Hugging Face folders.")
+    ],
+    corpus: Annotated[str, typer.Option(help="A corpus of the catalogue, or the path of a card.")] = "",
+    task: Annotated[str, typer.Option(help="ner, relation or classification; by default the corpus's first.")] = "",
+    split: Annotated[str, typer.Option(help="train, dev, test, or several joined by +.")] = "test",
+    split_protocol: Annotated[str | None, typer.Option(help="How the corpus is divided.")] = None,
+    entities: Annotated[str, typer.Option(help="Relations: gold, or predicted (end to end).")] = "gold",
+    backend: Annotated[str, typer.Option(help="auto, openvino, openvino-fp32, pytorch or tfidf.")] = "auto",
+    resamples: Annotated[int, typer.Option(help="Of the bootstrap intervals.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    examples: Annotated[Path | None, typer.Option(help="Write every example, right or wrong, as JSON lines.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Scores as JSON.")] = False,
+) -> None:
+    """Score models on a corpus, every number with its interval and its signature.
+
+    A run folder that holds a TF-IDF baseline, or one run for each of several split protocols, is scored with all of
+    them beside each other.
+    """
+    from relatome import corpora
+    from relatome.errors import SettingsError
+    from relatome.evaluate import evaluate as score
+    from relatome.predictors import load
+
+    if not corpus:
+        raise SettingsError([f"--corpus is needed, one of {', '.join(corpora.names())}"])
+    found = corpora.load(corpus)
+    results: list[tuple[str, Evaluation]] = []
+    for name, protocol in _all(models, found.card.protocols, split_protocol):
+        predictor = load(name, backend=backend if name == "default" or not name.endswith("tfidf") else "auto")
+        result = score(
+            predictor, found, task=task or found.card.tasks[0], split=split, protocol=protocol, entities=entities,
+            resamples=resamples, seed=seed,
+        )  # fmt: skip
+        results.append((name, result))
+    if examples is not None:
+        with examples.open("w", encoding="utf-8") as handle:
+            for name, result in results:
+                handle.writelines(json.dumps({"model": name, **item}) + "\n" for item in result.examples)
+    if as_json:
+        sys.stdout.write(json.dumps(_json(results), ensure_ascii=False) + "\n")
+    else:
+        _show(results)
+
+
+def _all(models: list[str], protocols: Any, wanted: str | None) -> list[tuple[str, str | None]]:
+    """The models in the folders given: a folder's own, its baseline's, and those of its runs by protocol."""
+    found: list[tuple[str, str | None]] = []
+    for name in models:
+        folder = Path(name)
+        inner = [protocol for protocol in protocols if (folder / protocol / "model.safetensors").is_file()]
+        runs = [(folder / protocol, protocol) for protocol in sorted(inner, key=lambda one: one != wanted)]
+        for place, protocol in runs or [(folder, wanted)]:
+            if name != "default" and (place / "tfidf" / "relatome.json").is_file():
+                found.append((str(place / "tfidf"), protocol))
+            found.append((name if not runs else str(place), protocol))
+    return found
+
+
+def _json(results: list[tuple[str, Evaluation]]) -> dict[str, Any]:
+    """The asked-for report of the last model given, with everything that must be read with it under ``beside``."""
+    _, main = results[-1] if len(results) == 1 else _asked(results)
+    document: dict[str, Any] = json.loads(main.report.json())
+    if main.facts:
+        document["facts"] = main.facts
+    beside = [
+        {"what": what, **json.loads(report.json())}
+        for name, result in results
+        for what, report in [(name, result.report), *((f"{name}, {part}", one) for part, one in result.beside.items())]
+        if report is not main.report
+    ]
+    return {**document, **({"beside": beside} if beside else {})}
+
+
+def _asked(results: list[tuple[str, Evaluation]]) -> tuple[str, Evaluation]:
+    """Of several, the first that is not a baseline: what the command line named."""
+    return next((one for one in results if not one[0].endswith("tfidf")), results[0])
+
+
+def _show(results: list[tuple[str, Evaluation]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for name, result in results:
+        reports: list[tuple[str, Report]] = [("", result.report), *result.beside.items()]
+        for part, report in reports:
+            signature = report.signature
+            title = f"{name} on {signature['corpus']} {signature['split']} ({signature['protocol']} split)"
+            table = Table(
+                title=title
+                + (f", {part}" if part else f", {signature.get('entities', '')} entities".replace(",  entities", ""))
+            )
+            table.add_column("class")
+            for column in ("precision", "recall", "f1", "95 % of f1", "support"):
+                table.add_column(column, justify="right")
+            plain = []
+            for row in report.rows():
+                if "f1" not in row:
+                    plain.append(row)
+                    continue
+                table.add_row(
+                    str(row["class"]), *(_number(row.get(key)) for key in ("precision", "recall", "f1")),
+                    f"{_number(row.get('f1 low'))} to {_number(row.get('f1 high'))}", str(row["support"]),
+                )  # fmt: skip
+            console.print(table)
+            for row in plain:
+                for key, value in row.items():
+                    if key not in ("class", "support") and not key.endswith((" low", " high")):
+                        shown = f"{value:g}" if key == "errors" else _number(value)
+                        console.print(f"{key} {shown} of {row['support']}" if key == "errors" else f"{key} {shown}")
+            console.print("signature " + " | ".join(f"{key}:{value}" for key, value in signature.items()), style="dim")
+        for key, value in result.facts.items():
+            console.print(f"{key}: {value}")
+
+
+def _number(value: Any) -> str:
+    return "-" if value is None or value != value else f"{value:.4f}"

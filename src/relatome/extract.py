@@ -1,0 +1,125 @@
+"""Documents in, documents out: entities, then relations between them, and labels of sentences, in one pass of the text.
+
+The encoder reads each sentence once. Entities and sentence labels come from that pass; the pairs of the entities found
+are asked about with what the encoder remembers of the sentence (`predictors.neural.Memory`), not by reading it again.
+Documents stream: memory does not grow with their number, and a document with nothing in it still comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from relatome.documents import Document, Mention
+from relatome.predictors.neural import Memory, NeuralPredictor
+from relatome.tasks import classification, ner, pairs, relation
+from relatome.tasks.example import Head, Pair, Prediction, Sentence
+
+CHUNK = 32_000  # characters read between two clearings of memory: some 8,000 pieces, 150 MB of keys and values
+
+
+def extract(
+    documents: Iterable[Document], predictor: NeuralPredictor, *, heads: Sequence[str] | None = None, chunk: int = CHUNK
+) -> Iterator[Document]:
+    """Each document with what the model finds in it, in the order given.
+
+    Parameters
+    ----------
+    documents
+        What they already carry of mentions and relations is replaced.
+    predictor
+        Relations need a model that finds entities too.
+    heads
+        Which of the model's heads to ask; all of them by default.
+    chunk
+        Characters read together; has no influence on the answers.
+
+    Yields
+    ------
+    Documents whose ``meta["relatome"]`` says which model read them, in how many windows, and how many pairs were
+    dropped because no window could hold both mentions.
+    """
+    asked = [head for name, head in predictor.heads.items() if heads is None or name in heads]
+    stream = iter(documents)
+    while group := _group(stream, chunk):
+        yield from _read(group, predictor, asked, chunk)
+
+
+def _group(stream: Iterator[Document], chunk: int) -> list[Document]:
+    group: list[Document] = []
+    characters = 0
+    while characters < chunk and len(group) < 1000 and (found := list(islice(stream, 1))):
+        group += found
+        characters += len(found[0].text)
+    return group
+
+
+def _read(
+    documents: Sequence[Document], predictor: NeuralPredictor, heads: Sequence[Head], chunk: int
+) -> list[Document]:
+    sentences = [(index, sentence) for index, document in enumerate(documents) for sentence in ner.inputs(document)]
+    mentions: list[list[Mention]] = [[] for _ in documents]
+    asked: list[list[Pair]] = [[] for _ in documents]
+    related: list[list[Prediction]] = [[] for _ in documents]
+    labelled: dict[str, list[list[tuple[Sentence, Prediction]]]] = {
+        head.name: [[] for _ in documents] for head in heads if head.task == "classification"
+    }
+    windows = [0] * len(documents)
+    for part in _slices(sentences, chunk):
+        memory = Memory()
+        texts = [sentence for _, sentence in part]
+        own: list[list[Mention]] = [[] for _ in part]
+        on_text = [head for head in heads if head.task != "relation"]
+        found = predictor.predict({head.name: texts for head in on_text}, memory)
+        for head in on_text:
+            for place, ((index, sentence), prediction) in enumerate(zip(part, found[head.name], strict=True)):
+                if head.task == "ner":
+                    number = len(mentions[index]) + 1
+                    own[place] = ner.mentions(documents[index], sentence, prediction, number, predictor.source)
+                    mentions[index] += own[place]
+                else:
+                    labelled[head.name][index].append((sentence, prediction))
+        for index, prediction in zip((i for i, _ in part), found[on_text[0].name] if on_text else [], strict=False):
+            windows[index] += prediction.windows
+        for head in heads:
+            if head.task != "relation":
+                continue
+            found_pairs = [
+                (index, pair)
+                for (index, sentence), inside in zip(part, own, strict=True)
+                for pair in pairs.of_sentence(sentence, inside, head)
+            ]
+            if found_pairs:
+                answers = predictor.predict({head.name: [pair for _, pair in found_pairs]}, memory)[head.name]
+                for (index, pair), answer in zip(found_pairs, answers, strict=True):
+                    asked[index].append(pair)
+                    related[index].append(answer)
+    results = []
+    for index, document in enumerate(documents):
+        result = replace(document, mentions=tuple(mentions[index]), relations=())
+        result = relation.attach(result, asked[index], related[index], predictor.source)
+        for name, answered in labelled.items():
+            result = classification.attach(
+                result, [s for s, _ in answered[index]], [p for _, p in answered[index]], name, predictor.source
+            )
+        facts = {
+            "model": predictor.source,
+            "windows": windows[index],
+            "dropped": sum(p.dropped for p in related[index]),
+        }
+        results.append(replace(result, meta={**document.meta, "relatome": facts}))
+    return results
+
+
+def _slices(sentences: Sequence[tuple[int, Sentence]], chunk: int) -> Iterator[list[tuple[int, Sentence]]]:
+    part: list[tuple[int, Sentence]] = []
+    characters = 0
+    for item in sentences:
+        part.append(item)
+        characters += len(item[1].text)
+        if characters >= chunk:
+            yield part
+            part, characters = [], 0
+    if part:
+        yield part

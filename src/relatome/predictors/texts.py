@@ -1,0 +1,76 @@
+"""Plain strings as a predictor's input: marked texts ask about relations, others about the sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from relatome.errors import InputError, ModelError
+from relatome.tasks.example import Head, Pair, Prediction, Sentence
+from relatome.tasks.relation import MARKED, parse_marked
+
+
+class Predictor(Protocol):
+    """What every predictor offers: answers to inputs, by head, in the order asked."""
+
+    heads: dict[str, Head]
+    source: str
+    card: dict[str, Any]
+
+    def predict(self, requests: Mapping[str, Sequence[Any]]) -> dict[str, list[Prediction]]: ...
+
+
+def is_marked(text: str) -> bool:
+    """Whether the text has any of the markers ``[E1] [/E1] [E2] [/E2]``."""
+    return any(marker in text for marker in MARKED)
+
+
+def answers(predictor: Predictor, texts: Sequence[str]) -> list[Prediction]:
+    """One prediction for each text, in order; its ``id`` is the text's 1-based number.
+
+    Parameters
+    ----------
+    texts
+        Marked texts go to the relation head, others to the classification head, or to the entity head where the
+        model has none.
+
+    Raises
+    ------
+    MarkerError
+        A marked text's markers are missing, doubled or crossed; the error's ``line`` is the text's number.
+    ModelError
+        The model has no head for a text.
+    """
+    requests: dict[str, list[Pair | Sentence]] = {}
+    places: list[tuple[str, int]] = []
+    for number, text in enumerate(texts, start=1):
+        item: Pair | Sentence
+        if is_marked(text):
+            head = head_of(predictor, "relation")
+            try:
+                item = parse_marked(text, str(number))
+            except InputError as error:
+                raise error.at(line=number) from None
+        else:
+            tasks = [one.task for one in predictor.heads.values()]
+            head = head_of(predictor, "classification" if "classification" in tasks else "ner")
+            item = Sentence(str(number), str(number), text)
+        places.append((head.name, len(requests.setdefault(head.name, []))))
+        requests[head.name].append(item)
+    found = predictor.predict(requests) if requests else {}
+    return [found[name][index] for name, index in places]
+
+
+def head_of(predictor: Predictor, task: str, name: str = "") -> Head:
+    """The predictor's head for a task; where it has several, the one called ``name``, else the first.
+
+    Raises
+    ------
+    ModelError
+        It has none.
+    """
+    fitting = [head for head in predictor.heads.values() if head.task == task]
+    if not fitting:
+        has = ", ".join(f"{head.name} ({head.task})" for head in predictor.heads.values())
+        raise ModelError(f"the model has no head for {task}", advice=f"it has: {has}")
+    return next((head for head in fitting if head.name == name), fitting[0])

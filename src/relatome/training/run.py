@@ -1,0 +1,148 @@
+"""From settings to a finished run folder: read, train, log, score on dev, keep the best.
+
+A run folder holds ``run.toml`` (the resolved settings; they can be run again), ``log.jsonl`` (a line a step),
+``resume.pt`` while the run is unfinished, and the model. A run that teaches one classification head also fits the
+TF-IDF baseline on the same rows, into ``tfidf/``: a neural score is never read without it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from relatome import corpora
+from relatome.corpora.held_out import HeldOut
+from relatome.errors import ModelError, TrainingError
+from relatome.evaluate import evaluate
+from relatome.models import checkpoint as folders
+from relatome.models.checkpoint import Checkpoint
+from relatome.predictors.neural import NeuralPredictor
+from relatome.predictors.pytorch import TorchForward
+from relatome.tasks import TASKS
+from relatome.tasks.example import Head
+from relatome.training import mixture
+from relatome.training.loop import Run, Scores, Step
+from relatome.training.settings import Settings
+
+
+def prepare(settings: Settings, folder: str | Path) -> Run:
+    """A run that is ready to step: everything read, encoded and, where it was begun before, restored.
+
+    Raises
+    ------
+    TrainingError
+        The folder holds a finished run, or one with other settings.
+    SettingsError, CorpusError, ModelError
+        Something it needs is wrong or absent.
+    """
+    folder = Path(folder)
+    if finished(folder):
+        raise TrainingError("this folder holds a finished run", path=folder, advice="choose another folder")
+    heads = mixture.heads(settings)
+    torch.manual_seed(settings.seed)
+    checkpoint = folders.new(encoder_folder(settings.encoder), heads, limit=settings.limit)
+    found = mixture.build(settings, heads, checkpoint.pieces, checkpoint.limit)
+    score = (lambda current: dev_scores(settings, current)) if any(item.dev for item in settings.data) else None
+    run = Run(settings, checkpoint, found, folder, score=score)
+    run.resume()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.toml").write_text(settings.toml(), encoding="utf-8")
+    return run
+
+
+def finished(folder: str | Path) -> bool:
+    """Whether the folder holds a run that came to its end."""
+    folder = Path(folder)
+    done = (folder / "log.jsonl").is_file() and (folder / "model.safetensors").is_file()
+    return done and not (folder / "resume.pt").is_file()
+
+
+def train(run: Run) -> Iterator[Step]:
+    """Step to the end, writing ``log.jsonl``; the run's folder then holds the model."""
+    with (run.folder / "log.jsonl").open("a", encoding="utf-8") as log:
+        for step in run.steps():
+            log.write(json.dumps(step.json()) + "\n")
+            log.flush()
+            yield step
+
+
+def baseline(settings: Settings, folder: str | Path) -> Path | None:
+    """Fit TF-IDF + logistic regression on the rows of a run's only classification head; where it was saved."""
+    heads = mixture.heads(settings)
+    if len(heads) != 1 or heads[0].task != "classification":
+        return None
+    from relatome.predictors import tfidf
+
+    held_out = HeldOut.load()
+    task = TASKS["classification"]
+    documents = (document for item in settings.data for document in mixture.documents(item, held_out))
+    examples = (example for document in documents for example in task.examples(document, heads[0]))
+    target = Path(folder) / "tfidf"
+    tfidf.train(examples, heads[0]).save(target)
+    return target
+
+
+def with_protocol(settings: Settings, protocol: str) -> Settings:
+    """The settings with every corpus that has this split protocol divided by it."""
+    data = tuple(
+        dataclasses.replace(item, protocol=protocol) if protocol in corpora.load(item.corpus).card.protocols else item
+        for item in settings.data
+    )
+    return dataclasses.replace(settings, data=data)
+
+
+def dev_scores(settings: Settings, checkpoint: Checkpoint) -> Scores:
+    """The network's scores on the dev split of every corpus that has one; their mean comes first."""
+    network = checkpoint.network
+    device = next(network.parameters()).device
+    predictor = NeuralPredictor(TorchForward(network, device), network.asked, checkpoint.pieces, limit=checkpoint.limit)
+    scores: dict[str, float] = {}
+    table: dict[str, Head] = {head.name: head for head in network.asked}
+    for item in settings.data:
+        for name in item.heads if item.dev else ():
+            task = table[name].task
+            report = evaluate(
+                predictor, item.corpus, task=task, split=item.dev, protocol=item.protocol or None, resamples=0
+            ).report
+            average = "macro" if task == "classification" else "micro"
+            scores[f"{item.corpus} {name} {average} f1"] = round(report.value("f1", average), 4)
+    return {"mean": round(sum(scores.values()) / len(scores), 4), **scores}
+
+
+def encoder_folder(name: str) -> Path:
+    """Where an encoder lies: a folder, ``package:NAME`` (a model inside an installed package) or a hub's name.
+
+    Raises
+    ------
+    ModelError
+        There is no such folder or package, or the hub cannot be reached.
+    """
+    if name.startswith("package:"):
+        from importlib.util import find_spec
+
+        package = find_spec(name.removeprefix("package:"))
+        if package is None or package.origin is None:
+            raise ModelError(f"the package {name.removeprefix('package:')!r} is not installed", advice="pip install it")
+        found = sorted(Path(package.origin).parent.rglob("config.json"), key=lambda file: len(file.parts))
+        for file in found:
+            if (file.parent / "model.safetensors").is_file():
+                return file.parent
+        raise ModelError(f"the package {name.removeprefix('package:')!r} holds no model with safetensors")
+    if Path(name).is_dir():
+        return Path(name)
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    except ImportError:
+        raise ModelError("there is no such model folder", path=name) from None
+    wanted = ["*.json", "vocab.txt", "*.safetensors", "pytorch_model.bin"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=wanted))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(
+            f"{name!r} is no folder, and no hub has it or can be reached", advice="give a folder, or go online"
+        ) from error
