@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -137,12 +138,18 @@ class Run:
         Raises
         ------
         TrainingError
-            It belongs to a run with other settings.
+            It belongs to a run with other settings, or is damaged.
         """
         file = self.folder / "resume.pt"
         if not file.is_file():
             return False
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
+            raise TrainingError(
+                "the checkpoint cannot be read: it is damaged or of another program", path=file,
+                advice="delete it to begin again, or choose another folder",
+            ) from error  # fmt: skip
         if state["settings"] != self.settings.json():
             raise TrainingError(
                 "this folder holds a run with other settings", path=self.folder, advice="choose another folder"

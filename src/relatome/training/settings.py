@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -193,7 +194,7 @@ def parse(values: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def _tables(values: Mapping[str, Any], name: str, problems: list[str]) -> list[tuple[int, Mapping[str, Any]]]:
+def _tables(values: Mapping[str, Any], name: str, problems: list[str]) -> list[tuple[int, Any]]:
     tables = values.get(name, [])
     if not isinstance(tables, list | tuple) or not tables:
         problems.append(f"at least one [[{name}]] table is needed")
@@ -201,9 +202,12 @@ def _tables(values: Mapping[str, Any], name: str, problems: list[str]) -> list[t
     return [(number, table) for number, table in enumerate(tables, start=1)]
 
 
-def _table(kind: type[Any], values: Mapping[str, Any], where: str, problems: list[str]) -> Any:
+def _table(kind: type[Any], values: Any, where: str, problems: list[str]) -> Any:
     """A dataclass from a table, its mistakes appended to ``problems``."""
     before = len(problems)
+    if not isinstance(values, Mapping):
+        problems.append(f"{where} should be a table, found {values!r}")
+        return None
     prefix = f"{where}: " if where else ""
     hints = get_type_hints(kind)
     arguments: dict[str, Any] = {}
@@ -244,6 +248,9 @@ def _contradictions(settings: Settings) -> list[str]:
             problems.append(f"heads {head.name!r}: task {head.task} has no head {head.kind!r}, expected one of {known}")
         if head.class_weights not in ("none", "balanced"):
             problems.append(f"heads {head.name!r}: class_weights should be none or balanced")
+        if not re.fullmatch("[A-Za-z][A-Za-z0-9_-]*", head.name):
+            rule = "a name should be letters, digits, hyphens and underscores, a letter first"
+            problems.append(f"heads {head.name!r}: {rule}")
     for item in settings.data:
         unknown = [name for name in item.heads if name not in names]
         if unknown:

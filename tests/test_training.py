@@ -1,0 +1,656 @@
+"""Settings, what is read, its order, and the loop: the same bytes from the same seed, killed or not.
+
+The corpora are invented, written into a temporary folder with a card of their own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import math
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from relatome.batches import Row, width
+from relatome.documents import Document, Label, Mention, Relation
+from relatome.errors import CorpusError, SettingsError, TrainingError
+from relatome.formats import jsonl
+from relatome.models import checkpoint
+from relatome.tasks.example import Sentence
+from relatome.training import mixture
+from relatome.training import settings as options
+from relatome.training.loop import Run, Step, precision
+from relatome.training.settings import DataSettings, HeadSettings, Settings
+from relatome.training.stream import Stream
+from relatome.wordpieces import Window
+from tests import tiny
+
+DRUGS = ("aspirin", "lithium", "warfarin", "erythromycin")
+EFFECTS = ("bleeding", "tremor", "ulcers")
+CARD = """
+name = "{name}"
+title = "An invented corpus"
+version = "1"
+reader = "{reader}"
+unit = "sentence"
+tasks = ["ner", "relation", "classification"]
+protocol = "official"
+licence = "CC0 1.0"
+terms = "None."
+ship = true
+citation = "None."
+exhaustive = [{exhaustive}]
+
+[origin]
+url = "https://example.org/"
+
+[types]
+Chemical = "Chemical"
+Disease = "Disease"
+
+[relations]
+CID = {{ arguments = [["Chemical", "Disease"]], level = "mention" }}
+
+[labels]
+harm = {{ values = ["no", "yes"], positive = "yes" }}
+
+[protocols.official]
+kind = "files"
+
+[protocols.official.splits.train]
+read = ["{name}.train"]
+
+[protocols.official.splits.dev]
+read = ["{name}.dev"]
+
+[files]
+"{name}.train" = {{ sha256 = "{train}" }}
+"{name}.dev" = {{ sha256 = "{dev}" }}
+"""
+
+
+def invented(prefix: str, count: int, seed: int) -> Iterator[Document]:
+    """Sentences in which a drug causes an effect, or only stands beside it."""
+    chance = random.Random(seed)
+    for number in range(count):
+        drug, effect = chance.choice(DRUGS), chance.choice(EFFECTS)
+        harm = number % 3 > 0
+        text = f"{drug} {'caused' if harm else 'and'} {effect} in {chance.randint(2, 9)} rats" + " or more" * (
+            number % 7
+        )
+        start = text.index(effect)
+        mentions = (
+            Mention("T1", 0, len(drug), "Chemical", drug),
+            Mention("T2", start, start + len(effect), "Disease", effect),
+        )
+        relations = (Relation("R1", "CID", "T1", "T2"),) if harm else ()
+        labels = (Label("harm", "yes" if harm else "no", 0, len(text)),)
+        yield Document(f"{prefix}{number}", text, mentions=mentions, relations=relations, labels=labels).check()
+
+
+def pubtator(documents: Iterator[Document]) -> str:
+    """Their diseases alone, in PubTator's lines."""
+    blocks = []
+    for document in documents:
+        lines = [f"{document.id}|t|{document.text}", f"{document.id}|a|"]
+        lines += [
+            f"{document.id}\t{m.start}\t{m.end}\t{m.text}\t{m.type}\tD1"
+            for m in document.mentions
+            if m.type == "Disease"
+        ]
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a list of what no model may see, two corpora, and an encoder."""
+    folder = tmp_path_factory.mktemp("world")
+    (folder / "NEVER_TRAIN.tsv").write_text("pmid\ttest_set\n1003\tanother test\n", encoding="utf-8")
+    for name, reader, exhaustive, first in (
+        ("toy", "jsonl", '"Chemical", "Disease"', "100"), ("diseases", "pubtator", '"Disease"', "200"),
+    ):  # fmt: skip
+        sums = {}
+        for split, count in (("train", 30), ("dev", 9)):
+            documents = invented(first if split == "train" else first + "9", count, seed=len(split))
+            file = folder / f"{name}.{split}"
+            if reader == "jsonl":
+                jsonl.write(documents, file)
+            else:
+                file.write_text(pubtator(documents), encoding="utf-8")
+            sums[split] = hashlib.sha256(file.read_bytes()).hexdigest()
+        card = CARD.format(name=name, reader=reader, exhaustive=exhaustive, **sums)
+        (folder / f"{name}.toml").write_text(card, encoding="utf-8")
+    tiny.encoder_folder(folder / "encoder")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _data(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RELATOME_DATA", str(world))
+
+
+HEADS = (
+    HeadSettings("entities", "ner"),
+    HeadSettings("relations", "relation", "packed"),
+    HeadSettings("harm", "classification"),
+)
+
+
+def settings_of(world: Path, **changes: Any) -> Settings:
+    toy = DataSettings(str(world / "toy.toml"), ("entities", "relations", "harm"))
+    diseases = DataSettings(str(world / "diseases.toml"), ("entities",), weight=0.5)
+    base = Settings(
+        str(world / "encoder"), HEADS, (toy, diseases), limit=64, epochs=2.0, batch_pieces=256, learning_rate=2e-3,
+        head_learning_rate=1e-2, precision="fp32", checkpoint_seconds=1e9, seed=3,
+    )  # fmt: skip
+    return dataclasses.replace(base, **changes)
+
+
+def start(
+    settings: Settings, folder: Path, score: Callable[[checkpoint.Checkpoint], Mapping[str, float]] | None = None
+) -> Run:
+    heads = mixture.heads(settings)
+    torch.manual_seed(settings.seed)
+    made = checkpoint.new(settings.encoder, heads, limit=settings.limit)
+    return Run(settings, made, mixture.build(settings, heads, made.pieces, made.limit), folder, score=score)
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
+
+
+# ------------------------------------------------------------------------------------------------ settings
+
+
+def test_defaults_file_and_flags_in_that_order(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text(
+        'encoder = "e"\nepochs = 2\nseed = 5\n[[heads]]\nname = "n"\ntask = "ner"\n[[data]]\ncorpus = "c"\nheads = ["n"]\n',
+        encoding="utf-8",
+    )
+    found = options.read(file, {"seed": 7})
+    assert (found.epochs, found.seed, found.batch_pieces) == (2.0, 7, 1024)
+    assert isinstance(found.epochs, float)
+    assert found.heads == (HeadSettings("n", "ner"),) and found.data == (DataSettings("c", ("n",)),)
+
+
+def test_the_resolved_settings_can_be_run_again(world: Path, tmp_path: Path) -> None:
+    first = settings_of(world, heads=(*HEADS[:2], dataclasses.replace(HEADS[2], labels=("no", 'ä"b\\'), weight=0.25)))
+    (tmp_path / "run.toml").write_text(first.toml(), encoding="utf-8")
+    again = options.read(tmp_path / "run.toml")
+    assert again == first
+    assert again.toml() == first.toml()
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text(
+        'encoder = "e"\nepoch = 3\nseed = "one"\nclip = true\n[[heads]]\nname = "n"\nkinds = "tags"\n'
+        "[[data]]\nheads = [1]\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(SettingsError) as caught:
+        options.read(file)
+    assert caught.value.problems == (
+        "heads[1]: unknown key 'kinds', did you mean 'kind'?",
+        "heads[1]: task is missing",
+        "data[1]: heads should be a list of str, found [1]",
+        "data[1]: corpus is missing",
+        "unknown key 'epoch', did you mean 'epochs'?",
+        "seed should be int, found 'one'",
+        "clip should be float, found True",
+    )
+    assert str(caught.value).startswith(f"{file}: 7 mistakes: heads[1]: unknown key 'kinds'")
+
+
+def test_contradictions_are_told_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        options.parse(
+            {
+                "encoder": "e", "epochs": 0, "precision": "fp8", "batch_pieces": 3,
+                "heads": [
+                    {"name": "a", "task": "tagging"}, {"name": "a", "task": "ner", "kind": "packed"},
+                    {"name": "b.c", "task": "ner", "class_weights": "heavy"},
+                ],
+                "data": [{"corpus": "x", "heads": ["a", "z"], "weight": 0}],
+            }
+        )  # fmt: skip
+    assert caught.value.problems == (
+        "two heads have one name: ['a', 'a', 'b.c']",
+        "heads 'a': unknown task 'tagging', expected one of ner, relation, classification",
+        "heads 'a': task ner has no head 'packed', expected one of tags, layers",
+        "heads 'b.c': class_weights should be none or balanced",
+        "heads 'b.c': a name should be letters, digits, hyphens and underscores, a letter first",
+        "data 'x': no head is named 'z', known: a, a, b.c",
+        "data 'x': weight should be above 0, found 0.0",
+        "heads 'b.c': no corpus teaches it",
+        "epochs should be above 0 and at most 10000, found 0.0",
+        "batch_pieces should be above 16 and at most 10000000, found 3",
+        "precision should be auto, fp32 or bf16, found 'fp8'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({}, "at least one [[heads]] table is needed"),
+        ({"heads": "n"}, "at least one [[heads]] table is needed"),
+        ({"heads": ["n"]}, "heads[1] should be a table, found 'n'"),
+        ({"heads": [3], "data": {}}, "at least one [[data]] table is needed"),
+    ],
+)
+def test_tables_of_the_wrong_shape(values: Mapping[str, Any], problem: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        options.parse(values)
+    assert problem in caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"epochs = ", "not TOML: "), (b"\xff\xfe", "not TOML: "), (None, "the run file cannot be read: No such file")],
+)
+def test_a_run_file_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes | None, message: str) -> None:
+    file = tmp_path / "run.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        options.read(file)
+    assert str(caught.value).startswith(f"{file}: {message}") and "\n" not in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------------------ what is read
+
+
+def test_heads_take_their_labels_from_the_cards(world: Path) -> None:
+    entities, relations, harm = mixture.heads(settings_of(world))
+    assert (entities.kind, entities.labels) == ("tags", ("Chemical", "Disease"))
+    assert relations.labels == ("NO_RELATION", "CID")
+    assert relations.arguments == {"CID": (("Chemical", "Disease"),)} and relations.groups == {"CID": "CID"}
+    assert harm.labels == ("no", "yes")
+
+
+def test_a_label_no_corpus_has_is_named_with_those_there_are(world: Path) -> None:
+    settings = settings_of(world, heads=(*HEADS[:2], HeadSettings("hurt", "classification")))
+    toy = dataclasses.replace(settings.data[0], heads=("entities", "relations", "hurt"))
+    with pytest.raises(SettingsError, match="heads 'hurt': no corpus has labels of this name, known: harm"):
+        mixture.heads(dataclasses.replace(settings, data=(toy,)))
+
+
+def test_a_sentence_that_teaches_three_heads_is_one_row(world: Path, tmp_path: Path) -> None:
+    run = start(settings_of(world), tmp_path)
+    toy, diseases = run.mixture.rows
+    assert {tuple(row.targets) for row in toy} == {("entities", "relations", "harm")}
+    assert {tuple(row.targets) for row in diseases} == {("entities",)}
+    for row in toy:
+        assert (
+            len(row.targets["entities"]) == len(row.window) and len(row.targets["relations"]) == len(row.markers) == 1
+        )
+        assert row.legal["relations"].tolist() == [[True, True]]
+    assert [row.document for row in toy[:4]] == ["1000", "1001", "1002", "1004"]
+
+
+def test_what_no_model_may_see_is_left_out_and_counted(world: Path, tmp_path: Path) -> None:
+    counts = start(settings_of(world), tmp_path).mixture.counts
+    assert counts["toy train"]["documents"] == counts["toy train"]["rows"] == 29
+    assert counts["toy train"]["relations examples"] == 29
+    assert counts["left out"]["toy"] == {"kept": 29, "pmid": 1, "sentence": 0}
+    assert counts["left out"]["diseases"] == {"kept": 30, "pmid": 0, "sentence": 0}
+    json.dumps(counts)
+
+
+def test_without_the_list_nothing_is_trained(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RELATOME_DATA", str(tmp_path))
+    with pytest.raises(CorpusError, match="NEVER_TRAIN.tsv, is not in"):
+        start(settings_of(world), tmp_path)
+
+
+def test_a_corpus_denies_only_what_it_annotates(world: Path, tmp_path: Path) -> None:
+    found = start(settings_of(world), tmp_path).mixture.annotated
+    assert found["toy", "entities"].tolist() == [True] * 5
+    assert found["diseases", "entities"].tolist() == [True, False, False, True, True]
+    assert found["toy", "relations"].tolist() == [True, True] and found["toy", "harm"].tolist() == [True, True]
+    layers = dataclasses.replace(mixture.heads(settings_of(world))[0], kind="layers")
+    rows = mixture.build(
+        settings_of(world), [layers, *mixture.heads(settings_of(world))[1:]],
+        checkpoint.new(world / "encoder", [tiny.RELATIONS]).pieces, 64,
+    ).rows  # fmt: skip
+    assert all((row.targets["entities"][:, 0] == -100).all() for row in rows[1])  # nothing is said of chemicals
+    assert all((row.targets["entities"][:, 1] >= 0).any() for row in rows[1])
+
+
+def test_a_corpus_that_teaches_nothing_is_an_error(world: Path, tmp_path: Path) -> None:
+    nothing = DataSettings(str(world / "diseases.toml"), ("harm",))
+    settings = settings_of(world, heads=(HeadSettings("harm", "classification"),), data=(nothing,))
+    with pytest.raises(SettingsError, match=r"split 'train' has nothing for harm"):
+        start(settings, tmp_path)
+
+
+def test_gold_that_the_types_do_not_allow_is_not_taught_and_counted(world: Path, tmp_path: Path) -> None:
+    settings = settings_of(world, data=settings_of(world).data[:1])
+    entities, relations, harm = mixture.heads(settings)
+    other = dataclasses.replace(
+        relations, labels=(*relations.labels, "X"), arguments={"X": (("Chemical", "Disease"),), "CID": (("a", "b"),)}
+    )
+    pieces = checkpoint.new(world / "encoder", [relations]).pieces
+    found = mixture.build(settings, [entities, other, harm], pieces, 64)
+    name = "relations examples whose label the card does not allow between their types"
+    assert found.counts["toy train"][name] == 20
+    taught = Counter(int(row.targets["relations"][0]) for row in found.rows[0])
+    assert taught == {0: 9, -100: 20}
+
+
+# ------------------------------------------------------------------------------------------------ its order
+
+
+def fake_rows(lengths: list[int], name: str) -> list[Row]:
+    def window(length: int) -> Window:
+        return Window(*(np.zeros(length, dtype=np.int32) for _ in range(4)))  # type: ignore[arg-type]
+
+    return [Row(window(length), source=name, document=str(n)) for n, length in enumerate(lengths)]
+
+
+def names(batch: list[Row]) -> list[str]:
+    return [f"{row.source}{row.document}" for row in batch]
+
+
+LENGTHS = [3 + (7 * n) % 50 for n in range(60)]
+
+
+def test_every_row_is_read_once_an_epoch() -> None:
+    stream = Stream([fake_rows(LENGTHS, "a"), fake_rows(LENGTHS[:9], "b")], [1.0, 2.0], budget=128, seed=1)
+    for _ in range(3):
+        batches = [next(stream) for _ in range(len(stream._plan))]
+        seen = Counter(name for batch in batches for name in names(batch))
+        assert {name: n for name, n in seen.items() if name[0] == "a"} == {f"a{n}": 1 for n in range(60)}
+        assert {name: n for name, n in seen.items() if name[0] == "b"} == {f"b{n}": 2 for n in range(9)}
+        for batch in batches:
+            assert len(batch) * max(width(row.pieces) for row in batch) <= 128
+
+
+def test_epochs_have_orders_of_their_own_and_seeds_too() -> None:
+    def epoch(seed: int, number: int) -> list[list[str]]:
+        stream = Stream([fake_rows(LENGTHS, "a")], [1.0], budget=128, seed=seed)
+        found = []
+        for _ in range(number + 1):
+            found = [names(next(stream)) for _ in range(len(stream._plan))]
+        return found
+
+    assert epoch(1, 0) == epoch(1, 0) and epoch(1, 2) == epoch(1, 2)
+    assert epoch(1, 0) != epoch(1, 1) and epoch(1, 0) != epoch(2, 0)
+
+
+@pytest.mark.parametrize("weight", [0.5, 1.25, 0.01, 3.0])
+def test_a_broken_weight_is_a_draw(weight: float) -> None:
+    stream = Stream([fake_rows(LENGTHS, "a")], [weight], budget=256, seed=1)
+    draws = []
+    for _ in range(2):
+        seen = Counter(name for batch in [next(stream) for _ in range(len(stream._plan))] for name in names(batch))
+        assert sum(seen.values()) == round(weight * 60)
+        assert not seen or max(seen.values()) - min(seen.get(f"a{n}", 0) for n in range(60)) <= 1
+        draws.append(seen)
+    assert weight == int(weight) or draws[0] != draws[1]
+
+
+@pytest.mark.parametrize("after", [0, 1, 5, 17, 40])
+def test_restore_jumps_to_the_place(after: int) -> None:
+    def stream() -> Stream:
+        return Stream([fake_rows(LENGTHS, "a"), fake_rows(LENGTHS[:5], "b")], [1.0, 0.4], budget=128, seed=1)
+
+    one, other = stream(), stream()
+    for _ in range(after):
+        next(one)
+    other.restore(json.loads(json.dumps(one.state())))
+    assert [names(next(other)) for _ in range(30)] == [names(next(one)) for _ in range(30)]
+
+
+# ------------------------------------------------------------------------------------------------ the loop
+
+
+@pytest.mark.slow
+def test_the_loss_falls_and_the_model_learns(world: Path, tmp_path: Path) -> None:
+    run = start(settings_of(world, epochs=16.0, learning_rate=5e-3, batch_pieces=128, dropout=0.0), tmp_path)
+    steps = list(run.steps())
+    assert [step.number for step in steps] == list(range(1, run.total + 1))
+    for head in ("entities", "relations", "harm"):
+        losses = [step.losses[head] for step in steps if head in step.losses]
+        assert np.mean(losses[-5:]) < 0.1 * np.mean(losses[:5]), head
+    assert not (tmp_path / "resume.pt").exists()
+    made = checkpoint.load(tmp_path)
+    assert made.card["training"]["steps"] == run.total and made.card["training"]["counts"] == run.mixture.counts
+    documents = list(invented("x", 12, seed=99))
+    inputs = [Sentence(one.id, one.id, one.text) for one in documents]
+    answers = tiny.predictor(made).predict({"harm": inputs, "entities": inputs})
+    assert [one.value for one in answers["harm"]] == [one.labels[0].value for one in documents]
+    right = [
+        {span[:3] for span in answer.value if not isinstance(span, str)}
+        == {(m.start, m.end, m.type) for m in one.mentions}
+        for answer, one in zip(answers["entities"], documents, strict=True)
+    ]
+    assert sum(right) >= 10
+
+
+def test_one_seed_one_model(world: Path, tmp_path: Path) -> None:
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        torch.manual_seed(ord(name))  # what was drawn before does not matter
+        list(start(settings_of(world, epochs=1.0, seed=seed), tmp_path / name).steps())
+    assert weights(tmp_path / "a") == weights(tmp_path / "b")
+    assert weights(tmp_path / "a") != weights(tmp_path / "c")
+
+
+@pytest.mark.parametrize(("saved", "killed"), [(2, 2), (3, 6), (7, 11)])
+def test_a_killed_run_ends_with_the_weights_of_the_unbroken_one(
+    world: Path, tmp_path: Path, saved: int, killed: int
+) -> None:
+    settings = settings_of(world, patience=100, evaluate_every=2)
+
+    def score(made: checkpoint.Checkpoint) -> dict[str, float]:
+        return {"f1": float(made.network.encoder.embeddings.word_embeddings.weight.detach().abs().sum())}
+
+    unbroken = start(settings, tmp_path / "unbroken", score)
+    expected = [step.json() for step in unbroken.steps()]
+    assert unbroken.total >= 12 and unbroken.stream.epoch_batches < 11  # the last kill is in the second epoch
+
+    first = start(settings, tmp_path / "broken", score)
+    steps = first.steps()
+    for step in steps:
+        if step.number == saved:
+            first.save()
+        if step.number == killed:
+            break
+    del steps, first
+    assert not (tmp_path / "broken" / "resume.pt.part").exists()
+
+    torch.manual_seed(12345)
+    torch.rand(7)
+    second = start(settings, tmp_path / "broken", score)
+    assert second.resume() and second.done == saved
+    found = [step.json() for step in second.steps()]
+    assert weights(tmp_path / "broken") == weights(tmp_path / "unbroken")
+    ignored = {"seconds"}
+    assert [{k: v for k, v in one.items() if k not in ignored} for one in found] == [
+        {k: v for k, v in one.items() if k not in ignored} for one in expected[saved:]
+    ]
+    for name, value in second.checkpoint.network.state_dict().items():
+        assert torch.equal(value, unbroken.checkpoint.network.state_dict()[name]), name
+
+
+def test_checkpoints_are_written_on_the_way(world: Path, tmp_path: Path) -> None:
+    run = start(settings_of(world, checkpoint_seconds=1e-6), tmp_path)
+    steps = run.steps()
+    for number in range(1, 4):
+        assert next(steps).number == number
+        assert torch.load(tmp_path / "resume.pt", weights_only=True)["done"] == number
+
+
+def test_a_run_with_other_settings_does_not_go_on(world: Path, tmp_path: Path) -> None:
+    start(settings_of(world), tmp_path).save()
+    other = start(settings_of(world, learning_rate=1e-3), tmp_path)
+    with pytest.raises(TrainingError) as caught:
+        other.resume()
+    assert str(caught.value) == f"{tmp_path}: this folder holds a run with other settings (choose another folder)"
+    assert not start(settings_of(world), tmp_path / "new").resume()
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04 half"])
+def test_a_damaged_checkpoint_is_one_line(world: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "resume.pt").write_bytes(content)
+    with pytest.raises(TrainingError, match="the checkpoint cannot be read") as caught:
+        start(settings_of(world), tmp_path).resume()
+    assert str(caught.value).startswith(str(tmp_path / "resume.pt")) and "\n" not in str(caught.value)
+
+
+def test_it_stops_when_dev_stops_getting_better_and_keeps_the_best(world: Path, tmp_path: Path) -> None:
+    scores = iter([0.2, 0.5, 0.5, 0.4, 0.9])
+    kept: dict[float, bytes] = {}
+
+    def score(made: checkpoint.Checkpoint) -> dict[str, float]:
+        assert made.network is not None
+        return {"f1": next(scores), "other": 1.0}
+
+    steps: list[Step] = []
+    run = start(settings_of(world, epochs=9.0, evaluate_every=2, patience=2), tmp_path, score)
+    for step in run.steps():
+        steps.append(step)
+        if step.scores:
+            kept[step.scores["f1"]] = weights(tmp_path)
+    assert [step.number for step in steps] == list(range(1, 9))
+    assert [(step.scores["f1"], step.better) for step in steps if step.scores] == [
+        (0.2, True), (0.5, True), (0.5, False), (0.4, False),
+    ]  # fmt: skip
+    assert kept[0.2] != kept[0.5] == weights(tmp_path)
+    assert checkpoint.load(tmp_path).card["training"]["dev"] == {"f1": 0.5, "other": 1.0}
+    assert checkpoint.load(tmp_path).card["training"]["steps"] == 4
+    line = steps[3].json()
+    assert line["scores"] == {"f1": 0.5, "other": 1.0} and line["better"] and "scores" not in steps[0].json()
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(world: Path, tmp_path: Path) -> None:
+    run = start(settings_of(world, checkpoint_seconds=1e-6), tmp_path)
+    steps = run.steps()
+    next(steps), next(steps)
+    with torch.no_grad():
+        run.checkpoint.network.encoder.embeddings.LayerNorm.weight.fill_(math.nan)
+    with pytest.raises(TrainingError) as caught:
+        next(steps)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path}: the loss is nan in step 3, in the batch of ")
+    assert "rows from " in message and ("toy 10" in message or "diseases 20" in message)
+    assert message.endswith("(lower the learning rate; the last checkpoint was kept)")
+    again = start(settings_of(world, checkpoint_seconds=1e-6), tmp_path)
+    assert again.resume() and again.done == 2
+    assert all(torch.isfinite(value).all() for value in again.checkpoint.network.state_dict().values())
+    assert math.isfinite(sum(next(again.steps()).losses.values()))
+
+
+def test_the_rate_warms_up_and_decays_to_nothing(world: Path, tmp_path: Path) -> None:
+    settings = settings_of(world, warmup=0.3)
+    run = start(settings, tmp_path)
+    rates = []
+    for _ in range(3 * run.total):
+        if run.done == run.total:
+            break
+        run._set_rate()
+        rates.append({group["name"]: group["lr"] for group in run.optimizer.param_groups})
+        run.done += 1
+    encoder = [rate["encoder"] for rate in rates]
+    warm = round(0.3 * run.total)
+    assert max(encoder) == encoder[warm - 1] == settings.learning_rate
+    assert all(a < b for a, b in itertools.pairwise(encoder[:warm]))
+    assert all(a > b for a, b in itertools.pairwise(encoder[warm:]))
+    assert 0 < encoder[-1] < settings.learning_rate / 4
+    assert rates[warm - 1]["heads"] == settings.head_learning_rate
+    for rate in rates:
+        assert rate["heads"] == pytest.approx(rate["encoder"] * 5) and rate["encoder"] == rate["encoder without decay"]
+
+
+def test_biases_and_norms_do_not_decay(world: Path, tmp_path: Path) -> None:
+    run = start(settings_of(world, weight_decay=0.3), tmp_path)
+    decays = {group["name"]: group["weight_decay"] for group in run.optimizer.param_groups}
+    assert decays == {"encoder": 0.3, "encoder without decay": 0.0, "heads": 0.3, "heads without decay": 0.0}
+    counted = sum(len(group["params"]) for group in run.optimizer.param_groups)
+    assert counted == len(list(run.checkpoint.network.parameters()))
+    assert all(
+        p.ndim == 1 for group in run.optimizer.param_groups if "without" in group["name"] for p in group["params"]
+    )
+
+
+def test_class_weights_are_inverse_frequencies_with_a_mean_of_one(world: Path, tmp_path: Path) -> None:
+    heads = (*HEADS[:2], dataclasses.replace(HEADS[2], class_weights="balanced"))
+    run = start(settings_of(world, heads=heads), tmp_path)
+    assert run.weights["entities"] is None and run.weights["relations"] is None
+    found = run.weights["harm"]
+    assert found is not None
+    gold = [int(row.targets["harm"][0]) for row in run.mixture.rows[0]]
+    no, yes = gold.count(0), gold.count(1)
+    assert (no, yes) == (9, 20)
+    assert found.tolist() == pytest.approx([29 / (2 * no), 29 / (2 * yes)])
+    assert sum(found[label].item() for label in gold) / len(gold) == pytest.approx(1, abs=1e-6)
+    assert math.isfinite(sum(next(run.steps()).losses.values()))
+
+
+def test_dropout_is_the_encoders_own_unless_asked(world: Path, tmp_path: Path) -> None:
+    def rates(run: Run) -> set[float]:
+        return {module.p for module in run.checkpoint.network.modules() if isinstance(module, torch.nn.Dropout)}
+
+    assert rates(start(settings_of(world), tmp_path)) == {0.1}
+    assert rates(start(settings_of(world, dropout=0.0), tmp_path)) == {0.0}
+
+
+@pytest.mark.slow
+def test_every_kind_of_head_can_be_trained(world: Path, tmp_path: Path) -> None:
+    heads = (
+        HeadSettings("entities", "ner", "layers"),
+        HeadSettings("relations", "relation", "marker"),
+        HeadSettings("harm", "classification", "label"),
+    )
+    settings = settings_of(world, heads=heads, epochs=6.0, learning_rate=5e-3, batch_pieces=128, dropout=0.0)
+    steps = list(start(settings, tmp_path).steps())
+    for head in heads:
+        losses = [step.losses[head.name] for step in steps if head.name in step.losses]
+        quarter = len(losses) // 4
+        assert np.mean(losses[-quarter:]) < 0.5 * np.mean(losses[:quarter]), head.name
+
+
+def test_a_batch_without_items_for_a_head_says_nothing_of_it(world: Path, tmp_path: Path) -> None:
+    run = start(settings_of(world, batch_pieces=17), tmp_path)
+    found = [frozenset(step.losses) for step in itertools.islice(run.steps(), 25)]
+    assert {frozenset({"entities"}), frozenset({"entities", "relations", "harm"})} == set(found)
+
+
+def test_the_words_for_precision() -> None:
+    assert precision("fp32") == "no" and precision("bf16") == "bf16" and precision("auto") in ("no", "bf16")
+
+
+# ------------------------------------------------------------------------------------------------ elsewhere
+
+BLOCKED = ("pydantic", "pydantic_core", "openvino", "nncf")
+IMPORT = f"""
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {BLOCKED}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Blocker())
+import relatome.training.settings, relatome.training.mixture, relatome.training.stream
+import relatome.training.loop, relatome.training.run
+print(sorted(set({BLOCKED}) & {{name.split(".")[0] for name in sys.modules}}))
+"""
+
+
+@pytest.mark.slow
+def test_training_imports_without_pydantic_openvino_and_nncf() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
