@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-input -c constraints.txt
 SETTINGS := pyproject.toml constraints.txt
+PYTEST ?= -m 'not slow'
 
 # Tests that read the real corpora skip, with their reason, where these are not here.
 ifneq ($(wildcard ../shared/data/SOURCES.md),)
@@ -25,7 +26,7 @@ demo: $(VENV)/base  ## install the base package, then read examples/abstracts.tx
 
 install: $(VENV)/test  ## set up .venv with the test extras
 
-test: $(VENV)/test  ## run the whole suite (PYTEST="-m 'not slow' -k spans" narrows it)
+test: $(VENV)/test  ## run the suite (PYTEST="-k spans" narrows it, PYTEST="-m slow" runs the slow part, as CI does too)
 	$(BIN)/python -m pytest $(PYTEST)
 
 check: $(VENV)/test  ## lint, format, types, import layers

@@ -1,0 +1,98 @@
+"""The trained run as the model inside the package, compared with what it was made from: one command.
+
+    python recipes/default/export.py runs/default
+
+Keeps the weights in fp16 beside this file (training can go on from them), exports *those* as int8 on rows of the
+training splits, scores both engines on dev, and writes the card and the checksum in NOTICE. Ends with 1 where int8
+loses more than it may; the folder is then written all the same, with the figures that say so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import random
+import re
+import sys
+from itertools import chain
+from pathlib import Path
+
+import torch
+
+from relatome import export, predictors
+from relatome.models import checkpoint
+from relatome.training import mixture, settings
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+JOBS = (
+    export.Job("bc5cdr", "ner"),
+    export.Job("ncbi-disease", "ner"),
+    export.Job("chemprot", "ner"),
+    export.Job("bc5cdr", "relation"),
+    export.Job("chemprot", "relation"),
+    export.Job("ade", "classification", protocol="clean"),
+)
+ABOUT = (
+    "The model inside Relatome: entities, typed relations between them and adverse-effect sentences, from one 6-layer, "
+    "384-wide encoder that started as all-MiniLM-L6-v2 (Apache-2.0)."
+)
+
+
+def main() -> int:
+    """Export, compare, describe."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="the trained run's folder")
+    parser.add_argument("out", type=Path, nargs="?", default=ROOT / "src/relatome/default")
+    parser.add_argument("--keep", type=Path, default=HERE / "checkpoint", help="where the fp16 weights go")
+    parser.add_argument("--split", default="dev", help="what the engines are compared on")
+    parser.add_argument("--ignored", nargs="*", default=[], metavar="MODULE", help="modules whose products stay fp32")
+    parser.add_argument("--rows", type=int, default=export.CALIBRATION, help="rows to calibrate with")
+    asked = parser.parse_args()
+    checkpoint.save(checkpoint.load(asked.run), asked.keep, dtype=torch.float16)
+    opened = checkpoint.load(asked.keep)
+
+    wanted = settings.parse(opened.card["training"]["settings"])
+    train_only = tuple(dataclasses.replace(item, split="train", dev="") for item in wanted.data)
+    wanted = dataclasses.replace(wanted, data=train_only)
+    found = mixture.build(wanted, opened.network.asked, opened.pieces, opened.limit)
+    share = -(-asked.rows // len(found.rows))
+    rows = list(chain.from_iterable(random.Random(0).sample(part, min(share, len(part))) for part in found.rows))
+    facts = export.export(opened, asked.out, calibration=rows, ignored=asked.ignored)
+    print(
+        f"{sum(facts['bytes'].values()) / 1e6:.1f} MB; same answers: {facts['same answers, int8 file and checkpoint']}"
+    )
+
+    first = predictors.load(asked.keep, backend="pytorch")
+    second = predictors.load(asked.out, backend="openvino")
+    jobs = [
+        dataclasses.replace(job, split=asked.split)
+        for job in JOBS
+        if job.task in {h.task for h in first.heads.values()}
+    ]
+    lost = export.compare(first, second, jobs)
+    text = export.describe(asked.out, {"name": "Relatome's default model", "about": ABOUT, "int8": lost})
+    print(text[text.index("## int8") :])
+    if asked.out.resolve() == (ROOT / "src/relatome/default").resolve():
+        _note(second.source)
+    too_much = export.lost_too_much(lost)
+    for line in too_much:
+        print("lost too much:", line, file=sys.stderr)
+    return 1 if too_much else 0
+
+
+def _note(source: str) -> None:
+    """The checksum of the shipped weights, in NOTICE."""
+    import hashlib
+
+    digest = hashlib.sha256((ROOT / "src/relatome/default/model.bin").read_bytes()).hexdigest()
+    assert source.endswith(digest[:12])
+    notice = ROOT / "NOTICE"
+    text = notice.read_text(encoding="utf-8")
+    # The first time a comment stands there, later the last model's digest.
+    changed = re.sub(r"(?m)^  (<!-- weights-sha256 -->|[0-9a-f]{64})$", f"  {digest}", text)
+    notice.write_text(changed, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

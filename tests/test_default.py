@@ -1,0 +1,92 @@
+"""The embedded default holds what it promises: the figures on the official test sets, its size, its engines, its memory.
+
+The bounds are those of the first default's requirements, not its measured values (those stand in the card).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from relatome import corpora, evaluate, load, predictors
+from relatome.predictors import DEFAULT
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize(
+    ("corpus", "bounds"),
+    [
+        ("bc5cdr", {"Chemical": 0.87, "Disease": 0.77}),
+        ("ncbi-disease", {"Disease": 0.79}),
+        ("chemprot", {"Gene": 0.70, "Chemical": 0.80}),
+    ],
+)
+def test_entities(corpus_data: Path, corpus: str, bounds: dict[str, float]) -> None:
+    report = evaluate(load("default"), corpus, task="ner", resamples=0).report
+    found = {name: report.value("f1", name) for name in bounds}
+    assert all(found[name] >= bound for name, bound in bounds.items()), found
+
+
+@pytest.mark.corpus
+def test_relations_with_gold_and_predicted_entities(corpus_data: Path) -> None:
+    found = evaluate(load("default"), "chemprot", task="relation", entities="predicted", resamples=0)
+    assert found.beside["gold entities"].value("f1", "micro") >= 0.58
+    assert found.report.value("f1", "micro") >= 0.28
+
+
+@pytest.mark.corpus
+def test_no_test_document_was_trained_on(corpus_data: Path) -> None:
+    counts = load("default").card["training"]["counts"]
+    assert set(counts["left out"]) == {"bc5cdr", "ncbi-disease", "chemprot", "ade"}
+    assert all(corpora.load(name).card.ship for name in counts["left out"])
+
+
+def test_the_folder_is_small() -> None:
+    assert sum(file.stat().st_size for file in DEFAULT.iterdir()) <= 30e6
+
+
+def test_int8_loses_little() -> None:
+    from relatome.export import lost_too_much
+
+    rows = load("default").card["int8"]
+    assert {row["corpus"] for row in rows} == {"bc5cdr", "ncbi-disease", "chemprot", "ade"}
+    assert lost_too_much(rows) == []
+
+
+@pytest.mark.parametrize("backend", ["openvino", "openvino-fp32", "pytorch"])
+def test_every_engine_opens_it(backend: str) -> None:
+    answer = predictors.load("default", backend=backend).predict(["The drug caused a severe skin rash."])
+    assert answer[0].value == "adverse-effect"
+
+
+MEMORY = """
+import json, random, resource, sys
+from relatome import load
+from relatome.documents import Document
+from relatome.extract import extract
+random.seed(1)
+words = "aspirin induced severe bleeding in patients with renal failure who received {} kinase inhibitor therapy".split()
+def abstracts(count):
+    for number in range(count):
+        sentences = [" ".join(random.choices(words, k=18)).capitalize() + f" {number}." for _ in range(9)]
+        yield Document(str(number), " ".join(sentences))
+peaks = []
+for number, _ in enumerate(extract(abstracts(int(sys.argv[1])), load("default")), start=1):
+    if number % 1000 == 0:
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(json.dumps(peaks))
+"""
+
+
+def test_memory_is_flat() -> None:
+    done = subprocess.run([sys.executable, "-c", MEMORY, "10000"], capture_output=True, text=True, check=True)
+    peaks = json.loads(done.stdout)
+    assert len(peaks) == 10
+    assert peaks[-1] < 1024, f"peak RSS in MiB after each thousand documents: {peaks}"
+    assert peaks[-1] - peaks[1] < 50, f"peak RSS in MiB after each thousand documents: {peaks}"
