@@ -86,11 +86,12 @@ def test_new_pieces_start_near_the_mean_piece() -> None:
 
 
 def rows_and_logits(made: checkpoint.Checkpoint, pairs: list[Pair]) -> tuple[list[Any], Tensor, Tensor]:
+    network: Any = made.network
     rows, _ = encode([(tiny.RELATIONS, pairs)], made.pieces, limit=made.limit)
     with torch.inference_mode():
         ids, positions, mask, at = arrays(made, rows)
-        hidden, _ = made.network.encoder(ids, positions, mask)
-        return rows, hidden, made.network.heads["relations"](hidden, at)
+        hidden, _ = network.encoder(ids, positions, mask)
+        return rows, hidden, network.heads["relations"](hidden, at)
 
 
 def test_markers_leave_the_text_unchanged(tmp_path: Path) -> None:
@@ -367,6 +368,96 @@ def test_a_folder_that_transformers_saved_opens(tmp_path: Path, kind: str) -> No
     assert np.abs(ours - theirs).max() < 1e-5
 
 
+def published(folder: Path, kind: str, **config: Any) -> tuple[Path, Any]:
+    """A BERT as others publish it, and their model."""
+    import transformers
+
+    encoder = tiny.encoder_folder(folder / "encoder")
+    described = transformers.BertConfig.from_pretrained(encoder, **config)
+    model = getattr(transformers, f"BertFor{kind}Classification")(described).eval()
+    tiny.randomise(model, 5)
+    model.save_pretrained(folder / "theirs")
+    shutil.copy(encoder / "tokenizer.json", folder / "theirs")
+    return folder / "theirs", model
+
+
+ORDERS = {
+    "O last": (["B-Disease", "I-Disease", "O"], ("Disease",)),
+    "mixed": (["I-Gene", "O", "I-Disease", "B-Gene", "B-Disease"], ("Gene", "Disease")),
+    "all B first": (["O", "B-Gene", "B-Disease", "I-Gene", "I-Disease"], ("Gene", "Disease")),
+    "untyped": (["B", "I", "O"], ("Entity",)),
+}
+
+
+@pytest.mark.parametrize("case", sorted(ORDERS))
+def test_a_published_taggers_labels_may_come_in_any_order(tmp_path: Path, case: str) -> None:
+    labels, types = ORDERS[case]
+    folder, model = published(tmp_path, "Token", id2label=dict(enumerate(labels)))
+    made = checkpoint.load(folder)
+    (head,) = made.network.asked
+    assert head.labels == types
+    ours = ours_for(tiny.predictor(made), head, Sentence("s", "d", TEXT))
+    with torch.inference_mode():
+        window = made.pieces.windows([TEXT])[0][0]
+        theirs = model(input_ids=torch.from_numpy(window.ids.astype(np.int64))[None]).logits[0].numpy()
+    names = ["O"] + [f"{b}-{name}" for name in types for b in "BI"]
+    bare = [name.removesuffix("-Entity") if case == "untyped" else name for name in names]
+    assert np.abs(ours - theirs[:, [labels.index(name) for name in bare]]).max() < 1e-5
+    checkpoint.save(made, tmp_path / "ours")
+    again = checkpoint.load(tmp_path / "ours")
+    assert np.array_equal(ours_for(tiny.predictor(again), head, Sentence("s", "d", TEXT)), ours)
+    saved = json.loads((tmp_path / "ours" / "config.json").read_text(encoding="utf-8"))
+    assert list(saved["id2label"].values()) == names
+
+
+@pytest.mark.parametrize(
+    "says", [{"id2label": None, "num_labels": 3}, {"id2label": {str(n): f"LABEL_{n}" for n in range(3)}}]
+)
+def test_labels_without_names_keep_their_numbers(tmp_path: Path, says: dict[str, Any]) -> None:
+    folder, _ = published(tmp_path, "Sequence", num_labels=3)
+    edit(folder, "config.json", **says)
+    (head,) = checkpoint.load(folder).network.asked
+    assert (head.task, head.kind, head.labels) == ("classification", "label", ("LABEL_0", "LABEL_1", "LABEL_2"))
+
+
+def test_two_labels_need_not_be_said(tmp_path: Path) -> None:
+    folder, _ = published(tmp_path, "Sequence")
+    assert "id2label" not in json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert checkpoint.load(folder).network.asked[0].labels == ("LABEL_0", "LABEL_1")
+
+
+def test_a_classifier_without_markers_reads_marked_texts_as_they_are_written(tmp_path: Path) -> None:
+    from transformers import pipeline
+
+    folder, _ = published(tmp_path, "Sequence", id2label={0: "no", 1: "treats", 2: "causes"})
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}', encoding="utf-8")
+    made = checkpoint.load(folder)
+    predictor = tiny.predictor(made)
+    classifier = pipeline("text-classification", model=str(folder), top_k=None, device="cpu")
+    texts = [MARKED[0], "Aspirin caused bleeding.", *MARKED[1:]]
+    answers = predictor.predict(texts)
+    assert [answer.id for answer in answers] == ["1", "2", "3", "4"]
+    for text, answer in zip(texts, answers, strict=True):
+        theirs: Any = classifier([text])[0]
+        assert {one["label"]: one["score"] for one in theirs} == pytest.approx(dict(answer.probabilities), abs=6e-5)
+    mixed = [Sentence("a", "d", TEXT), parse_marked(MARKED[1], "b"), Sentence("c", "d", TEXT)]
+    assert [one.id for one in predictor.predict({"label": mixed})["label"]] == ["a", "b", "c"]
+    assert predictor.predict({"label": []}) == {"label": []}
+
+    made.limit = 40  # a text of many windows is read where its markers are
+    around = "tremor " * 30
+    (long,) = tiny.predictor(made).predict([f"{around}{MARKED[0]} {around}"])
+    assert long.windows > 3 and not long.dropped
+    (far,) = tiny.predictor(made).predict([f"[E1]cox[/E1] {around}[E2]aspirin[/E2]"])
+    assert far.dropped
+
+
+def test_a_model_with_other_heads_is_not_asked_for_relations_it_has_not(tmp_path: Path) -> None:
+    made = tiny.fresh(tmp_path, [tiny.ENTITIES, tiny.ADE])
+    with pytest.raises(ModelError, match="the model has no head for relation"):
+        tiny.predictor(made).predict([MARKED[0]])
+
+
 # ------------------------------------------------------------------------------------------------ weights
 
 
@@ -481,7 +572,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "tokenizer broken": (
         lambda f: (f / "tokenizer.json").write_text("{}", encoding="utf-8"), "tokenizer.json: not a tokenizer: ",
     ),
-    "another family": (lambda f: edit(f, "config.json", model_type="t5"), "model_type is 't5', expected 'bert'"),
+    "another family": (lambda f: edit(f, "config.json", model_type="t5"), "3 heads need a BERT, and this folder is of the family 't5'"),
     "another function": (lambda f: edit(f, "config.json", hidden_act="relu"), "hidden_act is 'relu', expected 'gelu'"),
     "relative positions": (
         lambda f: edit(f, "config.json", position_embedding_type="relative_key"),
@@ -528,6 +619,19 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: edit(f, "relatome.json", heads=[{**tiny.ADE.json(), "labels": ["a", "b", "c"]}]),
         "weights do not fit config.json: ",
     ),
+    "more layers than weights": (
+        lambda f: edit(f, "config.json", num_hidden_layers=10**9),
+        "config.json: num_hidden_layers is 1000000000, expected at most ",
+    ),
+    "a vocabulary no memory holds": (
+        lambda f: edit(f, "config.json", vocab_size=10**12), "config.json: config.json describes a network of 32,",
+    ),
+    "a width no memory holds": (
+        lambda f: edit(f, "config.json", hidden_size=4 * 10**6), "config.json: config.json describes a network of ",
+    ),
+    "a width no number holds": (
+        lambda f: edit(f, "config.json", hidden_size=4 * 10**30), "config.json: no BERT can have these sizes: ",
+    ),
     "windows of nothing": (
         lambda f: edit(f, "relatome.json", limit=0), "windows of 0 pieces are too small, expected 16 or more",
     ),
@@ -536,9 +640,44 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         "architecture '' has no head Relatome can run (expected a ...ForSequenceClassification or "
         "...ForTokenClassification)",
     ),
-    "labels in another order": (
+    "tags without names": (
+        lambda f: plain(f, architectures=["BertForTokenClassification"], id2label=None, num_labels=3),
+        "its tags are LABEL_0, LABEL_1, LABEL_2; expected O and, for every type, B-type and I-type (write the names",
+    ),
+    "tags of IO": (
+        lambda f: plain(f, architectures=["BertForTokenClassification"], id2label={"0": "O", "1": "I-Gene"}),
+        "its tags are O, I-Gene; expected O and, for every type, B-type and I-type ",
+    ),
+    "a label without a number": (
+        lambda f: plain(f, architectures=["BertForSequenceClassification"], id2label={"0": "a", "2": "b"}),
+        "id2label does not give every number from 0 a name of its own",
+    ),
+    "labels of one name": (
+        lambda f: plain(f, architectures=["BertForSequenceClassification"], id2label={"0": "a", "1": "a"}),
+        "id2label does not give every number from 0 a name of its own",
+    ),
+    "labels that are no table": (
+        lambda f: plain(f, architectures=["BertForSequenceClassification"], id2label=["a", "b"]),
+        "id2label does not give every number from 0 a name of its own",
+    ),
+    "a billion labels": (
+        lambda f: plain(f, architectures=["BertForSequenceClassification"], id2label=None, num_labels=10**9),
+        "num_labels is 1000000000, expected at most 10000",
+    ),
+    "a regression": (
+        lambda f: plain(f, architectures=["BertForSequenceClassification"], id2label={"0": "LABEL_0"}),
+        "it gives a number or several labels at once (only models that choose one of several labels can be read)",
+    ),
+    "several labels at once": (
+        lambda f: plain(f, architectures=["BertForSequenceClassification"], problem_type="multi_label_classification"),
+        "it gives a number or several labels at once ",
+    ),
+    "an architecture that is no list": (
+        lambda f: plain(f, architectures={"a": 1}), "architecture '' has no head Relatome can run",
+    ),
+    "a tag is missing": (
         lambda f: plain(f, architectures=["BertForTokenClassification"], id2label={"0": "B-x", "1": "O"}),
-        "labels are ['B-x', 'O'], expected O, B-x, I-x ... (only BIO taggers in that order can be read)",
+        "its tags are B-x, O; expected O and, for every type, B-type and I-type (write the names",
     ),
 }  # fmt: skip
 

@@ -35,6 +35,7 @@ from relatome.training.settings import DataSettings, HeadSettings, Settings
 from relatome.training.stream import Stream
 from relatome.wordpieces import Window
 from tests import tiny
+from tests.test_hosted import encoder_folder as family_folder
 
 DRUGS = ("aspirin", "lithium", "warfarin", "erythromycin")
 EFFECTS = ("bleeding", "tremor", "ulcers")
@@ -492,6 +493,53 @@ def test_checkpoints_are_written_on_the_way(world: Path, tmp_path: Path) -> None
     for number in range(1, 4):
         assert next(steps).number == number
         assert torch.load(tmp_path / "resume.pt", weights_only=True)["done"] == number
+
+
+@pytest.mark.parametrize("saved", [0, 3])
+def test_a_resumed_runs_log_has_every_step_once(world: Path, tmp_path: Path, saved: int) -> None:
+    from relatome.training.run import train
+
+    settings = settings_of(world, epochs=1.0)
+    first = start(settings, tmp_path)
+    for step in train(first):
+        if step.number == saved:
+            first.save()
+        if step.number == 6:
+            break
+    log = tmp_path / "log.jsonl"
+    with log.open("a", encoding="utf-8") as file:
+        file.write('{"step": 7, "of"')  # killed while it wrote
+    second = start(settings, tmp_path)
+    assert second.resume() == bool(saved)
+    last = list(train(second))[-1]
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, last.number + 1))
+    assert last.number == second.total and not list(tmp_path.glob("*.part"))
+
+
+def test_another_family_learns_resumes_and_can_be_opened(world: Path, tmp_path: Path) -> None:
+    family_folder(tmp_path / "encoder", "roberta")
+    toy = DataSettings(str(world / "toy.toml"), ("harm",))
+    settings = settings_of(
+        world, encoder=str(tmp_path / "encoder"), heads=(HeadSettings("harm", "classification"),), data=(toy,),
+        epochs=12.0, learning_rate=3e-3, dropout=0.0,
+    )  # fmt: skip
+    steps = list(start(settings, tmp_path / "unbroken").steps())
+    assert np.mean([step.losses["harm"] for step in steps[-5:]]) < 0.5 * np.mean([s.losses["harm"] for s in steps[:3]])
+    run = start(settings, tmp_path / "broken")
+    for step in run.steps():
+        if step.number == 3:
+            run.save()
+        if step.number == 5:
+            break
+    again = start(settings, tmp_path / "broken")
+    assert again.resume() and len(list(again.steps())) == len(steps) - 3
+    assert weights(tmp_path / "broken") == weights(tmp_path / "unbroken")
+    documents = list(invented("x", 12, seed=99))
+    inputs = [Sentence(one.id, one.id, one.text) for one in documents]
+    answers = tiny.predictor(checkpoint.load(tmp_path / "broken")).predict({"harm": inputs})["harm"]
+    right = [one.value == doc.labels[0].value for one, doc in zip(answers, documents, strict=True)]
+    assert sum(right) >= 10
 
 
 def test_a_run_with_other_settings_does_not_go_on(world: Path, tmp_path: Path) -> None:

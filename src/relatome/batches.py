@@ -15,6 +15,7 @@ import numpy as np
 
 from relatome.tasks import TASKS
 from relatome.tasks.example import Encoded, Head, Pair, Sentence
+from relatome.tasks.relation import spelled
 from relatome.wordpieces import MARKERS, Window, WordPieces
 
 BUDGET = 4096  # pieces of a batch, padding counted: large enough to fill two cores, small enough for a laptop's cache
@@ -60,23 +61,22 @@ def encode(
     A text asked about by several heads is cut into windows once, and a window read by several heads is one row, except
     that a ``packed`` head with more pairs than a row holds takes further rows, and a ``marker`` head one a pair.
     """
-    spelled = marker_pieces(pieces)
-    room = {head.name: sum(map(len, spelled)) if head.kind == "marker" else 0 for head, _ in requests}
+    ids = marker_pieces(pieces)
     texts: dict[_Text, int] = {}
-    for head, batch in requests:
-        for item in batch:
-            texts.setdefault(_text(item, head, limit - room[head.name]), len(texts))
+    wanted = {head.name: [_text(item, head, limit, ids) for item in batch] for head, batch in requests}
+    for found in wanted.values():
+        for text in found:
+            texts.setdefault(text, len(texts))
     windows = _windows(list(texts), pieces)
     rows: dict[tuple[int, int], Row] = {}
     asked: dict[str, list[Encoded]] = {}
     for head, batch in requests:
         task = TASKS[head.task]
-        cut = [windows[texts[_text(item, head, limit - room[head.name])]] for item in batch]
-        extra = {"markers": spelled} if head.kind == "marker" else {}
-        found = list(task.encode(cut, batch, head, **extra))
-        asked[head.name] = found
+        cut = [windows[texts[text]] for text in wanted[head.name]]
+        extra = {"markers": ids} if head.kind == "marker" else {}
+        asked[head.name] = list(task.encode(cut, batch, head, **extra))
         seen: dict[int, int] = {}
-        for index, item in enumerate(found):
+        for index, item in enumerate(asked[head.name]):
             if item.dropped:
                 continue
             turn = seen.get(id(item.window), 0)
@@ -90,13 +90,10 @@ def encode(
     return list(rows.values()), asked
 
 
-def marker_pieces(pieces: WordPieces) -> list[list[int]]:
-    """The piece ids of each marker: one where the vocabulary has it, else as the tokenizer spells it."""
+def marker_pieces(pieces: WordPieces) -> tuple[int, ...]:
+    """The piece of each marker; none where the vocabulary lacks them and they are spelled as text."""
     found = [pieces.tokenizer.token_to_id(marker) for marker in MARKERS]
-    single = [[int(number)] for number in found if number is not None]
-    if len(single) == len(MARKERS):
-        return single
-    return [list(pieces.tokenizer.encode(marker, add_special_tokens=False).ids) for marker in MARKERS]
+    return tuple(int(number) for number in found if number is not None) if None not in found else ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -229,15 +226,17 @@ class _Text(NamedTuple):
     breaks: tuple[int, ...] = ()
 
 
-def _text(item: Sentence | Pair, head: Head, limit: int) -> _Text:
+def _text(item: Sentence | Pair, head: Head, limit: int, markers: Sequence[int]) -> _Text:
     """A plain tokenizer that is given a marked text ends a word at a marker, so for ``marker`` we do so too."""
     if not isinstance(item, Pair):
         return _Text(item.text, limit)
     text = item.sentence.text
     if head.kind != "marker":
         return _Text(text, limit)
+    if not markers:
+        return _Text(spelled(item).sentence.text, limit)
     places = {item.head.start, item.head.end, item.tail.start, item.tail.end} - {0, len(text)}
-    return _Text(text, limit, tuple(sorted(p for p in places if not (text[p - 1].isspace() or text[p].isspace()))))
+    return _Text(text, limit - len(markers), tuple(sorted(places)))
 
 
 def _windows(texts: Sequence[_Text], pieces: WordPieces) -> list[list[Window]]:

@@ -3,6 +3,10 @@
 A `Window` is what an encoder reads: ``[CLS] pieces [SEP]`` with, for each piece, its half-open code-point range in
 the text and the index of the word it belongs to. Every character of the text lies in some window: nothing is cut
 in silence. The tokenizer is the Rust ``tokenizers`` library; ``transformers`` is not needed to run a model.
+
+Words end at blanks and at punctuation, as in BERT's own pre-tokenizer, whatever the tokenizer: byte-level ones
+(RoBERTa) also divide letters from digits, sentencepiece ones (DeBERTa) leave the full stop in the word, and both count
+the blank before a word to its first piece.
 """
 
 from __future__ import annotations
@@ -78,7 +82,8 @@ class WordPieces:
     Raises
     ------
     ModelError
-        The vocabulary has no ``[CLS]``, ``[SEP]`` or ``[PAD]`` (or their RoBERTa names).
+        The vocabulary has no ``[CLS]``, ``[SEP]`` or ``[PAD]`` (or their RoBERTa names), or the tokenizer sets other
+        special pieces than one before a text and one after it.
 
     Examples
     --------
@@ -93,6 +98,10 @@ class WordPieces:
         tokenizer.no_padding()
         tokenizer.encode_special_tokens = True  # a "[SEP]" or "[E1]" that stands in the text is text
         self.tokenizer = tokenizer
+        splits = tokenizer.pre_tokenizer
+        self._berts_words = splits is not None and [at for _, at in splits.pre_tokenize_str("a 1b.")] == [
+            (0, 1), (2, 4), (4, 5),
+        ]  # fmt: skip
 
         def special(*names: str) -> int:
             for name in names:
@@ -100,13 +109,23 @@ class WordPieces:
                     return int(found)
             raise ModelError(f"the tokenizer has no {' or '.join(names)}", advice="is this an encoder's tokenizer?")
 
-        self.cls = special("[CLS]", "<s>")
-        self.sep = special("[SEP]", "</s>")
+        bare, full = (tokenizer.encode("a", add_special_tokens=one).ids for one in (False, True))
+        if full == bare:  # it says nothing about special pieces
+            self.cls, self.sep = special("[CLS]", "<s>"), special("[SEP]", "</s>")
+        elif full[1:-1] == bare and len(full) == len(bare) + 2:
+            self.cls, self.sep = full[0], full[-1]
+        else:
+            raise ModelError(
+                "the tokenizer does not set one special piece before a text and one after it",
+                advice="is this an encoder's tokenizer?",
+            )
         self.pad = special("[PAD]", "<pad>")
 
     @classmethod
     def load(cls, folder: str | Path) -> WordPieces:
         """From a model folder: ``tokenizer.json``, or ``vocab.txt`` alone (cased or uncased as its config says).
+
+        RoBERTa's ``vocab.json`` and ``merges.txt`` do as well.
 
         Raises
         ------
@@ -120,6 +139,12 @@ class WordPieces:
                 return cls(Tokenizer.from_file(str(file)))
             except Exception as error:  # the Rust library raises bare Exception
                 raise ModelError(f"not a tokenizer: {error}", path=file) from error
+        vocabulary, merges = folder / "vocab.json", folder / "merges.txt"
+        if vocabulary.is_file() and merges.is_file():
+            try:
+                return cls(_roberta(vocabulary, merges))
+            except Exception as error:  # the Rust library raises bare Exception
+                raise ModelError(f"not a byte-level vocabulary: {error}", path=vocabulary) from error
         vocabulary = folder / "vocab.txt"
         if not vocabulary.is_file():
             raise ModelError("neither tokenizer.json nor vocab.txt is here", path=folder, advice="copy the whole model")
@@ -186,34 +211,82 @@ class WordPieces:
         overlap = min(overlap, (limit - 2) // 2)
         if breaks is None:
             encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
-            read = (_arrays(encoding, text) for encoding, text in zip(encodings, texts, strict=True))
+            read = (self._arrays(encoding, text) for encoding, text in zip(encodings, texts, strict=True))
             return [_cut(self, *arrays, limit - 2, overlap) for arrays in read]
         found = []
         for text, places in zip(texts, breaks, strict=True):
             bounds = [0, *places, len(text)]
             parts = [text[start:end] for start, end in pairwise(bounds)]
             encodings = self.tokenizer.encode_batch(parts, add_special_tokens=False)
-            arrays = [_arrays(encoding, part) for encoding, part in zip(encodings, parts, strict=True)]
+            arrays = [self._arrays(encoding, part) for encoding, part in zip(encodings, parts, strict=True)]
             counts = np.cumsum([0] + [int(part.max(initial=-1)) + 1 for _, _, part in arrays])
             ids = np.concatenate([part for part, _, _ in arrays])
-            offsets = np.concatenate([part + start for start, (_, part, _) in zip(bounds, arrays, strict=False)])
-            words = np.concatenate([part + first for first, (_, _, part) in zip(counts, arrays, strict=False)])
+            offsets = np.concatenate([_moved(part, by) for by, (_, part, _) in zip(bounds, arrays, strict=False)])
+            words = np.concatenate([_moved(part, by) for by, (_, _, part) in zip(counts, arrays, strict=False)])
             found.append(_cut(self, ids, offsets, words, limit - 2, overlap))
         return found
 
+    def _arrays(self, encoding: Any, text: str) -> tuple[Array, Array, Array]:
+        """``(T,)`` ids, ``(T, 2)`` character ranges and ``(T,)`` word indices."""
+        ids = np.asarray(encoding.ids, dtype=np.int32)
+        offsets = np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2)
+        if not self._berts_words:
+            _trim(offsets, text)
+        if not text.isascii():
+            # a tokenizer that strips accents leaves a combining one outside; it belongs to the letter before it
+            following = [*offsets[1:, 0].tolist(), len(text)]
+            for index, (end, after) in enumerate(zip(offsets[:, 1].tolist(), following, strict=False)):
+                while end < after and category(text[end]) in ("Mn", "Me"):
+                    end += 1
+                offsets[index, 1] = end
+        if self._berts_words:
+            return ids, offsets, np.asarray([-1 if word is None else word for word in encoding.word_ids], np.int32)
+        return ids, offsets, _words(offsets, text)
 
-def _arrays(encoding: Any, text: str) -> tuple[Array, Array, Array]:
-    """``(T,)`` ids, ``(T, 2)`` character ranges and ``(T,)`` word indices."""
-    offsets = np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2)
-    if not text.isascii():
-        # a tokenizer that strips accents leaves a combining one outside; it belongs to the letter before it
-        following = [*offsets[1:, 0].tolist(), len(text)]
-        for index, (end, after) in enumerate(zip(offsets[:, 1].tolist(), following, strict=False)):
-            while end < after and category(text[end]) in ("Mn", "Me"):
-                end += 1
-            offsets[index, 1] = end
-    words = np.asarray([-1 if word is None else word for word in encoding.word_ids], dtype=np.int32)
-    return np.asarray(encoding.ids, dtype=np.int32), offsets, words
+
+def _trim(offsets: Array, text: str) -> None:
+    """Take blanks off both ends of every range."""
+    for index, (start, end) in enumerate(offsets.tolist()):
+        while start < end and text[start].isspace():
+            start += 1
+        while start < end and text[end - 1].isspace():
+            end -= 1
+        offsets[index] = start, end
+
+
+def _words(offsets: Array, text: str) -> Array:
+    """The word of each range: a new one begins after a blank and on both sides of punctuation.
+
+    A piece that stands for a blank alone gets the range and the word of the piece before it; at the start, -1.
+    """
+    words = np.full(len(offsets), -1, dtype=np.int32)
+    word, last = -1, -1
+    for index, (start, end) in enumerate(offsets.tolist()):
+        if start == end:
+            offsets[index] = offsets[index - 1] if index else -1
+            words[index] = word
+            continue
+        # pieces of one character (bytes of an emoji) overlap: no word ends inside it
+        if (
+            last < 0
+            or start > last
+            or (start == last and (_is_punctuation(text[start]) or _is_punctuation(text[last - 1])))
+        ):
+            word += 1
+        words[index] = word
+        last = max(last, end)
+    return words
+
+
+def _is_punctuation(character: str) -> bool:
+    """As BERT's tokenizer has it: all of ASCII that is printed and neither letter nor digit, and Unicode's P."""
+    if character.isascii():
+        return character.isprintable() and not character.isalnum() and character != " "
+    return category(character).startswith("P")
+
+
+def _moved(values: Array, by: int) -> Array:
+    return np.where(values >= 0, values + by, values).astype(np.int32)
 
 
 def _cut(pieces: WordPieces, ids: Array, offsets: Array, words: Array, room: int, overlap: int) -> list[Window]:
@@ -264,4 +337,20 @@ def _bert(vocabulary: Sequence[str], *, lowercase: bool) -> Tokenizer:
         tokenizer.post_processor = processors.BertProcessing(("[SEP]", table["[SEP]"]), ("[CLS]", table["[CLS]"]))
     present = [name for name in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]") if name in table]
     tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in present])
+    return tokenizer
+
+
+def _roberta(vocabulary: Path, merges: Path) -> Tokenizer:
+    """As transformers' ``RobertaConverter`` builds it."""
+    tokenizer = Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    first, last = tokenizer.token_to_id("<s>"), tokenizer.token_to_id("</s>")
+    if first is None or last is None:
+        raise ModelError("the vocabulary has no <s> and </s>", advice="is this an encoder's tokenizer?")
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", last), ("<s>", first), add_prefix_space=False)
+    present = [name for name in ("<s>", "<pad>", "</s>", "<unk>", "<mask>") if tokenizer.token_to_id(name) is not None]
+    tokenizer.add_special_tokens(
+        [AddedToken(name, special=True, normalized=False, lstrip=name == "<mask>") for name in present]
+    )
     return tokenizer

@@ -114,9 +114,6 @@ def _row(identity: str, text: str, predictor: Predictor, task: str | None) -> As
     if task is None:
         plain = next((one for one in ("classification", "ner") if one in tasks), "relation")
         task = "relation" if is_marked(text) else plain
-    if task == "relation" and "relation" not in tasks and "classification" in tasks:
-        parse_marked(text)
-        task = "classification"  # a published model whose vocabulary lacks the markers reads them as text
     chosen = head_of(predictor, task)
     if task == "ner" and is_marked(text):
         text = parse_marked(text).sentence.text

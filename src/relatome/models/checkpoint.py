@@ -2,8 +2,9 @@
 
 A run with one head of kind ``tags``, ``label`` or ``marker`` is saved with the names ``AutoModelForTokenClassification``
 and ``AutoModelForSequenceClassification`` expect. Other runs keep their heads under ``heads.NAME``; their encoder
-still has Hugging Face's names. Weights are safetensors. A ``pytorch_model.bin`` is read by torch's
-``weights_only`` loader, which runs no code from the file.
+still has Hugging Face's names. Folders of other families than BERT open through ``hosted.py`` and are saved the same
+way. Weights are safetensors. A ``pytorch_model.bin`` is read by torch's ``weights_only`` loader, which runs no code
+from the file.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from relatome.errors import ModelError
 from relatome.models.encoder import Bert, BertConfig
+from relatome.models.hosted import HostedNetwork, check_size, open_hosted
 from relatome.models.network import Network
 from relatome.tasks import TASKS
 from relatome.tasks.example import Head
@@ -30,6 +32,8 @@ from relatome.wordpieces import LIMIT, MARKERS, WordPieces
 
 Weights = dict[str, Tensor]
 SMALLEST = 16  # pieces of a window: fewer could not hold a pair's markers
+MOST_LABELS = 10_000
+UNTYPED = "Entity"  # what a tagger of bare B and I finds; the IOB reader calls it so too
 
 
 @dataclass(slots=True)
@@ -44,7 +48,7 @@ class Checkpoint:
         What is known of the model: corpora, settings, scores. Plain JSON values.
     """
 
-    network: Network
+    network: Network | HostedNetwork
     pieces: WordPieces
     limit: int = LIMIT
     card: dict[str, Any] = field(default_factory=dict)
@@ -57,14 +61,23 @@ def new(encoder: str | Path, heads: Sequence[Head], *, limit: int = LIMIT) -> Ch
     ----------
     encoder
         A folder with ``config.json``, weights and a tokenizer.
+
+    Raises
+    ------
+    ModelError
+        A file is missing or unsafe, or the encoder is not a BERT and asked for what only that can do.
     """
     folder = Path(encoder)
     config = read_config(folder)
-    bert = Bert(BertConfig.from_json(config))
-    _load(bert, _encoder_only(read_weights(folder)), folder)
+    weights = _bounded(config, read_weights(folder), folder)
     pieces = WordPieces.load(folder)
     if any(head.task == "relation" for head in heads):
         pieces.add_markers()
+    if _family(config) != "bert":
+        hosted = _hosted(folder, config, weights, heads, pieces, fresh=True)
+        return Checkpoint(hosted, pieces, min(limit, hosted.positions))
+    bert = _bert(config, weights, folder)
+    _load(bert, _encoder_only(weights), folder)
     bert.resize(len(pieces))
     return Checkpoint(Network(bert, heads), pieces, min(limit, bert.config.max_position_embeddings))
 
@@ -79,49 +92,34 @@ def save(checkpoint: Checkpoint, folder: str | Path, *, dtype: torch.dtype | Non
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    heads = checkpoint.network.asked
-    config: dict[str, Any] = checkpoint.network.encoder.config.json()
-    weights = {f"bert.{name}": value for name, value in checkpoint.network.encoder.state_dict().items()}
+    network = checkpoint.network
+    heads = network.asked
     plain = heads[0] if len(heads) == 1 and heads[0].kind in ("tags", "label", "marker") else None
-    for name, value in checkpoint.network.heads.state_dict().items():
-        if plain is None:
-            weights[f"heads.{name}"] = value
-        else:
-            inner = name.removeprefix(f"{plain.name}.")
-            weights[f"bert.{inner}" if inner.startswith("pooler.") else inner] = value
+    config, weights = _theirs(network) if isinstance(network, HostedNetwork) else _ours(network, plain)
     if plain is not None:
         labels = _bio(plain.labels) if plain.kind == "tags" else list(plain.labels)
-        kind = "BertForTokenClassification" if plain.kind == "tags" else "BertForSequenceClassification"
-        config["architectures"] = [kind]
         config["id2label"] = {str(number): label for number, label in enumerate(labels)}
         config["label2id"] = {label: number for number, label in enumerate(labels)}
+        config.pop("problem_type", None)
         if plain.kind != "tags":
             config["problem_type"] = "single_label_classification"
     _write_json(folder / "config.json", config)
     checkpoint.pieces.save(folder)
-    extra = list(MARKERS) if any(head.task == "relation" for head in heads) else []
-    _write_json(
-        folder / "tokenizer_config.json",
-        {
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            "model_max_length": checkpoint.limit,
-            "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "unk_token": "[UNK]",
-            "mask_token": "[MASK]",
-            **({"additional_special_tokens": extra, "extra_special_tokens": extra} if extra else {}),
-        },
-    )  # fmt: skip
+    _write_json(folder / "tokenizer_config.json", _tokenizer_config(checkpoint))
     _write_json(
         folder / "relatome.json",
         {"heads": [head.json() for head in heads], "limit": checkpoint.limit, "card": checkpoint.card},
     )
-    weights = {name: (value if dtype is None else value.to(dtype)).contiguous() for name, value in weights.items()}
+    if dtype is not None:
+        weights = {name: value.to(dtype) if value.is_floating_point() else value for name, value in weights.items()}
+    weights = {name: value.contiguous() for name, value in weights.items()}
     temporary = folder / "model.safetensors.part"
     save_file(weights, str(temporary), metadata={"format": "pt"})
     temporary.replace(folder / "model.safetensors")
 
 
 def load(folder: str | Path) -> Checkpoint:
-    """Open a model folder: one of ours, or a plain Hugging Face sequence- or token-classification BERT.
+    """Open a model folder: one of ours, or a plain Hugging Face sequence- or token-classification model.
 
     Raises
     ------
@@ -131,7 +129,8 @@ def load(folder: str | Path) -> Checkpoint:
     folder = Path(folder)
     config = read_config(folder)
     pieces = WordPieces.load(folder)
-    weights = read_weights(folder)
+    weights = _bounded(config, read_weights(folder), folder)
+    order: list[int] = []
     own = folder / "relatome.json"
     if own.is_file():
         facts = _read_json(own)
@@ -148,8 +147,13 @@ def load(folder: str | Path) -> Checkpoint:
         if limit < SMALLEST:
             raise ModelError(f"windows of {limit} pieces are too small, expected {SMALLEST} or more", path=own)
     else:
-        heads, limit, card = [_plain_head(config, pieces, folder)], min(512, LIMIT), {}
-    bert = Bert(BertConfig.from_json(config))
+        head, order = _plain_head(config, pieces, folder)
+        heads, limit, card = [head], LIMIT, {}
+    if _family(config) != "bert":
+        hosted = _hosted(folder, config, weights, heads, pieces, fresh=False)
+        _reorder(hosted.classifier, order)
+        return Checkpoint(hosted, pieces, min(limit, hosted.positions), card)
+    bert = _bert(config, weights, folder)
     if len(pieces) > bert.config.vocab_size:
         raise ModelError(
             f"the tokenizer has {len(pieces)} pieces, the encoder {bert.config.vocab_size}", path=folder,
@@ -169,17 +173,23 @@ def load(folder: str | Path) -> Checkpoint:
         network.heads.load_state_dict(found)
     except RuntimeError as error:
         raise ModelError(f"weights do not fit config.json: {_first_line(error)}", path=folder) from error
+    if order:
+        _reorder(cast(nn.Linear, network.heads[heads[0].name].classifier), order)
     return Checkpoint(network, pieces, min(limit, bert.config.max_position_embeddings), card)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """``config.json``, checked to be a BERT's."""
+    """``config.json``; that of a BERT is checked to be one this library runs."""
     if not folder.is_dir():
         raise ModelError("there is no such model folder", path=folder, advice="give a folder with config.json")
     if not (folder / "config.json").is_file():
         raise ModelError("config.json is missing", path=folder, advice="copy the whole model folder")
     config = _read_json(folder / "config.json")
-    for name, expected in (("model_type", "bert"), ("hidden_act", "gelu"), ("position_embedding_type", "absolute")):
+    if not isinstance(config.get("model_type", ""), str):
+        raise ModelError(f"model_type is {config['model_type']!r}, expected a name", path=folder / "config.json")
+    if _family(config) != "bert":
+        return config
+    for name, expected in (("hidden_act", "gelu"), ("position_embedding_type", "absolute")):
         if config.get(name, expected) != expected:
             raise ModelError(f"{name} is {config[name]!r}, expected {expected!r}", path=folder / "config.json")
     sizes = BertConfig()
@@ -253,27 +263,142 @@ def _load(bert: Bert, weights: Weights, folder: Path) -> None:
         raise ModelError(f"the encoder's weights do not fit config.json: {what}", path=folder) from error
 
 
-def _plain_head(config: Mapping[str, Any], pieces: WordPieces, folder: Path) -> Head:
-    """The head of a published checkpoint, from ``architectures`` and ``id2label``."""
-    architecture = (config.get("architectures") or [""])[0]
-    table = config.get("id2label") or {}
-    labels = [str(table[key]) for key in sorted(table, key=int)]
+def _family(config: Mapping[str, Any]) -> str:
+    return str(config.get("model_type") or "bert")
+
+
+def _bounded(config: Mapping[str, Any], weights: Weights, folder: Path) -> Weights:
+    """The weights, where the counts in ``config.json`` can be theirs: a count is a loop before it is a size."""
+    most = {"layers": len(weights), "group": len(weights), "experts": len(weights), "labels": MOST_LABELS}
+    for name, value in config.items():
+        bound = next((bound for what, bound in most.items() if what in name), None)
+        if bound is not None and isinstance(value, int) and value > bound:
+            raise ModelError(f"{name} is {value}, expected at most {bound}", path=folder / "config.json")
+    return weights
+
+
+def _bert(config: Mapping[str, Any], weights: Weights, folder: Path) -> Bert:
+    sizes = BertConfig.from_json(config)
+    try:
+        with torch.device("meta"):  # shapes without memory
+            described = sum(value.numel() for value in Bert(sizes).parameters())
+    except (RuntimeError, TypeError, OverflowError) as error:
+        what = _first_line(error)
+        raise ModelError(f"no BERT can have these sizes: {what}", path=folder / "config.json") from error
+    check_size(described, weights, folder)
+    return Bert(sizes)
+
+
+def _hosted(
+    folder: Path, config: Mapping[str, Any], weights: Weights, heads: Sequence[Head], pieces: WordPieces, *, fresh: bool
+) -> HostedNetwork:
+    if len(heads) != 1:
+        raise ModelError(
+            f"{len(heads)} heads need a BERT, and this folder is of the family {_family(config)!r}", path=folder,
+            advice="train one head",
+        )  # fmt: skip
+    return open_hosted(folder, config, weights, heads[0], pieces=len(pieces), pad=pieces.pad, fresh=fresh)
+
+
+def _ours(network: Network, plain: Head | None) -> tuple[dict[str, Any], Weights]:
+    """``config.json`` and the weights of a BERT with its heads."""
+    config: dict[str, Any] = network.encoder.config.json()
+    weights = {f"bert.{name}": value for name, value in network.encoder.state_dict().items()}
+    for name, value in network.heads.state_dict().items():
+        if plain is None:
+            weights[f"heads.{name}"] = value
+        else:
+            inner = name.removeprefix(f"{plain.name}.")
+            weights[f"bert.{inner}" if inner.startswith("pooler.") else inner] = value
+    if plain is not None:
+        kind = "BertForTokenClassification" if plain.kind == "tags" else "BertForSequenceClassification"
+        config["architectures"] = [kind]
+    return config, weights
+
+
+def _theirs(network: HostedNetwork) -> tuple[dict[str, Any], Weights]:
+    """``config.json`` and the weights of a transformers model; what two names share is written once."""
+    weights: Weights = {}
+    seen: set[int] = set()
+    for name, value in network.model.state_dict().items():
+        if value.numel() and value.data_ptr() in seen:
+            continue
+        seen.add(value.data_ptr())
+        weights[name] = value
+    return {**network.config(), "architectures": [type(network.model).__name__]}, weights
+
+
+def _tokenizer_config(checkpoint: Checkpoint) -> dict[str, Any]:
+    """``tokenizer_config.json``: the special pieces by their family's own names."""
+    pieces = checkpoint.pieces
+    named = {"cls_token": pieces.cls, "sep_token": pieces.sep, "pad_token": pieces.pad}
+    config: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": checkpoint.limit}
+    config |= {name: pieces.tokenizer.id_to_token(number) for name, number in named.items()}
+    for name, spellings in (("unk_token", ("[UNK]", "<unk>")), ("mask_token", ("[MASK]", "<mask>"))):
+        known = [one for one in spellings if pieces.tokenizer.token_to_id(one) is not None]
+        config |= {name: known[0]} if known else {}
+    if any(head.task == "relation" for head in checkpoint.network.asked):
+        config |= {"additional_special_tokens": list(MARKERS), "extra_special_tokens": list(MARKERS)}
+    if isinstance(checkpoint.network, HostedNetwork):
+        config["model_input_names"] = ["input_ids", "attention_mask"]  # most other families know no token types
+    return config
+
+
+def _plain_head(config: Mapping[str, Any], pieces: WordPieces, folder: Path) -> tuple[Head, list[int]]:
+    """The head of a published checkpoint, from ``architectures`` and ``id2label``.
+
+    Also which row of its classifier is each of the head's classes, where they are not in our order.
+    """
+    names = config.get("architectures")
+    architecture = str(names[0]) if isinstance(names, list) and names else ""
+    labels = _labels(config, folder)
     if architecture.endswith("ForTokenClassification"):
-        types = [label[2:] for label in labels if label.startswith("B-")]
-        if labels != _bio(types):
+        types = [label[2:] or UNTYPED for label in labels if label == "B" or label.startswith("B-")]
+        asked = ["O", "B", "I"] if "B" in labels else _bio(types)
+        if sorted(asked) != sorted(labels):
+            shown = ", ".join(labels[:12]) + (" ..." if len(labels) > 12 else "")
             raise ModelError(
-                f"labels are {labels}, expected O, B-x, I-x ...", path=folder / "config.json",
-                advice="only BIO taggers in that order can be read",
+                f"its tags are {shown}; expected O and, for every type, B-type and I-type", path=folder / "config.json",
+                advice="write the names of its tags into id2label; other schemes than BIO cannot be read",
             )  # fmt: skip
-        return Head("entities", "ner", "tags", tuple(types))
+        return Head("entities", "ner", "tags", tuple(types)), [labels.index(name) for name in asked]
     if architecture.endswith("ForSequenceClassification"):
+        if len(labels) < 2 or config.get("problem_type") in ("regression", "multi_label_classification"):
+            raise ModelError(
+                "it gives a number or several labels at once", path=folder / "config.json",
+                advice="only models that choose one of several labels can be read",
+            )  # fmt: skip
         if all(pieces.tokenizer.token_to_id(marker) is not None for marker in MARKERS):
-            return Head("relations", "relation", "marker", tuple(labels))
-        return Head("label", "classification", "label", tuple(labels))
+            return Head("relations", "relation", "marker", tuple(labels)), []
+        return Head("label", "classification", "label", tuple(labels)), []
     raise ModelError(
         f"architecture {architecture!r} has no head Relatome can run", path=folder / "config.json",
         advice="expected a ...ForSequenceClassification or ...ForTokenClassification",
     )  # fmt: skip
+
+
+def _labels(config: Mapping[str, Any], folder: Path) -> list[str]:
+    """The names in ``id2label`` by number; without it, transformers' own ``LABEL_0`` and so on."""
+    table = config.get("id2label")
+    if table is None:
+        count = config.get("num_labels", 2)
+        table = {str(number): f"LABEL_{number}" for number in range(count if isinstance(count, int) else 0)}
+    by_number = {str(key): str(name) for key, name in table.items()} if isinstance(table, dict) else {}
+    labels = [by_number.get(str(number), "") for number in range(len(by_number))]
+    if not labels or len(labels) > MOST_LABELS or "" in labels or len(set(labels)) < len(labels):
+        raise ModelError(
+            "id2label does not give every number from 0 a name of its own", path=folder / "config.json",
+            advice='expected {"0": "O", "1": "B-Disease", ...}',
+        )  # fmt: skip
+    return labels
+
+
+def _reorder(classifier: nn.Linear, order: Sequence[int]) -> None:
+    """Put the classifier's rows into ``order``; as they are where that is empty."""
+    if order:
+        with torch.no_grad():
+            classifier.weight.copy_(classifier.weight[list(order)])
+            classifier.bias.copy_(classifier.bias[list(order)])
 
 
 def _bio(types: Sequence[str]) -> list[str]:

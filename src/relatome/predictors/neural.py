@@ -14,9 +14,9 @@ import numpy as np
 
 from relatome.batches import BUDGET, Batch, Row, budgeted, collate, encode
 from relatome.errors import ModelError
-from relatome.predictors.texts import answers
+from relatome.predictors.texts import answers, as_marker
 from relatome.tasks import TASKS
-from relatome.tasks.example import Encoded, Head, Prediction
+from relatome.tasks.example import Encoded, Head, Pair, Prediction
 from relatome.wordpieces import MARKERS, Window, WordPieces
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
@@ -105,8 +105,8 @@ class NeuralPredictor:
         Parameters
         ----------
         requests
-            By head name, that task's inputs; heads that ask about the same text share one pass. Or plain strings: see
-            `predictors.texts.answers`.
+            By head name, that task's inputs; heads that ask about the same text share one pass. A ``label`` head also
+            takes pairs, and reads their markers as text. Or plain strings: see `predictors.texts.answers`.
         memory
             Kept between calls by the caller; the answers are the same with and without.
 
@@ -120,7 +120,21 @@ class NeuralPredictor:
         for name in requests:
             if name not in self.heads:
                 raise ModelError(f"the model has no head {name!r}", advice=f"it has: {', '.join(self.heads)}")
-        asked = [(self.heads[name], inputs) for name, inputs in requests.items()]
+        asked, pairs = [], []
+        for name, inputs in requests.items():
+            head = self.heads[name]
+            marked = [item for item in inputs if isinstance(item, Pair)] if head.kind == "label" else []
+            pairs += [(as_marker(head), marked)] if marked else []
+            asked.append((head, [item for item in inputs if not isinstance(item, Pair)] if marked else inputs))
+        found = self._answered(asked, memory)
+        for name, answers_to_pairs in self._answered(pairs, None).items():
+            one, other = iter(found[name]), iter(answers_to_pairs)
+            found[name] = [next(other if isinstance(item, Pair) else one) for item in requests[name]]
+        return found
+
+    def _answered(
+        self, asked: Sequence[tuple[Head, Sequence[Any]]], memory: Memory | None
+    ) -> dict[str, list[Prediction]]:
         rows, encoded = encode(asked, self.pieces, limit=self.limit)
         logits: dict[str, list[Array | None]] = {name: [None] * len(items) for name, items in encoded.items()}
         fresh, known = [], []

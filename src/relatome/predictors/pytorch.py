@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from relatome.batches import Batch
+from relatome.models.hosted import HostedNetwork
 from relatome.models.network import Network
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
@@ -17,7 +18,7 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 class TorchForward:
     """Run a `Network`; see ``predictors.neural.Forward``."""
 
-    def __init__(self, network: Network, device: str | torch.device = "cpu") -> None:
+    def __init__(self, network: Network | HostedNetwork, device: str | torch.device = "cpu") -> None:
         self.network = network.to(device)
         self.device = torch.device(device)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from relatome.errors import InputError, ModelError
@@ -64,13 +65,23 @@ def answers(predictor: Predictor, texts: Sequence[str]) -> list[Prediction]:
 def head_of(predictor: Predictor, task: str, name: str = "") -> Head:
     """The predictor's head for a task; where it has several, the one called ``name``, else the first.
 
+    A published relation classifier whose vocabulary lacks the markers looks like any classifier of texts; asked for
+    relations, a model with that one head reads the markers as text.
+
     Raises
     ------
     ModelError
         It has none.
     """
     fitting = [head for head in predictor.heads.values() if head.task == task]
+    if not fitting and task == "relation" and [head.kind for head in predictor.heads.values()] == ["label"]:
+        fitting = [as_marker(head) for head in predictor.heads.values()]
     if not fitting:
         has = ", ".join(f"{head.name} ({head.task})" for head in predictor.heads.values())
         raise ModelError(f"the model has no head for {task}", advice=f"it has: {has}")
     return next((head for head in fitting if head.name == name), fitting[0])
+
+
+def as_marker(head: Head) -> Head:
+    """A ``label`` head as it answers pairs: one marked text a pair."""
+    return replace(head, task="relation", kind="marker")

@@ -9,7 +9,8 @@ Two heads read the same pairs:
     so its states serve the entity and sentence heads of the same pass.
 ``marker``
     One pair a pass, the four markers set into the text around its mentions, by offset. This is what plain
-    ``AutoModelForSequenceClassification`` checkpoints read.
+    ``AutoModelForSequenceClassification`` checkpoints read: as four pieces where their vocabulary has the markers,
+    else spelled, as their tokenizer reads any text.
 """
 
 from __future__ import annotations
@@ -48,22 +49,22 @@ def examples(document: Document, head: Head) -> Iterator[Example[Pair, str]]:
 
 
 def encode(
-    windows: Sequence[Sequence[Window]], batch: Sequence[Pair], head: Head, markers: Sequence[Sequence[int]] = ()
+    windows: Sequence[Sequence[Window]], batch: Sequence[Pair], head: Head, markers: Sequence[int] = ()
 ) -> Iterator[Encoded]:
     """The windows the pairs are read in; ``windows[i]`` are those of ``batch[i]``'s sentence.
 
     Parameters
     ----------
     markers
-        ``marker`` only: the piece ids of ``[E1] [/E1] [E2] [/E2]`` (one each where the vocabulary has them).
+        ``marker`` only: the pieces of ``[E1] [/E1] [E2] [/E2]``; none if the windows are those of `spelled` pairs.
     """
     if head.kind == "marker":
         for index, pair in enumerate(batch):
-            placed = _place(windows[index], pair)
+            placed = _place(windows[index], pair if markers else spelled(pair))
             if placed is None:
                 yield Encoded(windows[index][0], (index,), dropped=True)
             else:
-                yield Encoded(_marked(placed[0], placed[1], markers), (index,))
+                yield Encoded(_marked(placed[0], placed[1], markers) if markers else placed[0], (index,))
         return
     rows: dict[int, tuple[Window, list[int], list[tuple[int, int, int, int]]]] = {}
     for index, pair in enumerate(batch):
@@ -153,15 +154,11 @@ def _place(windows: Sequence[Window], pair: Pair) -> tuple[Window, tuple[int, in
     return None if best is None else best[1:]
 
 
-def _marked(window: Window, at: tuple[int, int, int, int], markers: Sequence[Sequence[int]]) -> Window:
-    """The window with the four markers set in, nested where the mentions are.
-
-    At one place closing markers come before opening ones, inner ones close first and outer ones open first.
-    """
-    first, second = at[1] - at[0], at[3] - at[2]
-    spots = sorted([(at[1] + 1, 0, first, 1), (at[3] + 1, 0, second, 3), (at[0], 1, -first, 0), (at[2], 1, -second, 2)])
-    places = [place for place, *_, marker in spots for _ in markers[marker]]
-    put_in = [number for *_, marker in spots for number in markers[marker]]
+def _marked(window: Window, at: tuple[int, int, int, int], markers: Sequence[int]) -> Window:
+    """The window with the four markers set in, nested where the mentions are."""
+    spots = _spots(at[0], at[1] + 1, at[2], at[3] + 1)
+    places = [place for place, _ in spots]
+    put_in = [markers[marker] for _, marker in spots]
     return Window(
         ids=np.insert(window.ids, places, put_in),
         starts=np.insert(window.starts, places, -1),
@@ -169,6 +166,44 @@ def _marked(window: Window, at: tuple[int, int, int, int], markers: Sequence[Seq
         words=np.insert(window.words, places, -1),
         index=window.index,
         count=window.count,
+    )
+
+
+def _spots(start: int, end: int, second_start: int, second_end: int) -> list[tuple[int, int]]:
+    """Where each marker (0 to 3) goes, for two half-open ranges, in order.
+
+    At one place closing markers come before opening ones, inner ones close first and outer ones open first.
+    """
+    first, second = end - start, second_end - second_start
+    spots = [(end, 0, first, 1), (second_end, 0, second, 3), (start, 1, -first, 0), (second_start, 1, -second, 2)]
+    return [(place, marker) for place, *_, marker in sorted(spots)]
+
+
+def spelled(pair: Pair) -> Pair:
+    """The pair with its markers written into the text, and its arguments' ranges with them.
+
+    Examples
+    --------
+    >>> pair = spelled(parse_marked("[E2]Aspirin[/E2] inhibits [E1] COX-1 [/E1]."))
+    >>> pair.sentence.text
+    '[E2]Aspirin[/E2] inhibits  [E1]COX-1[/E1] .'
+    >>> pair.sentence.text[pair.head.start : pair.head.end]
+    '[E1]COX-1[/E1]'
+    """
+    names, text = tuple(MARKED), pair.sentence.text
+    parts, last = [], 0
+    written = 0
+    at: dict[int, int] = {}
+    for place, marker in _spots(pair.head.start, pair.head.end, pair.tail.start, pair.tail.end):
+        parts += [text[last:place], names[marker]]
+        written += len(names[marker])
+        at[marker] = place + written - (0 if marker % 2 else len(names[marker]))
+        last = place
+    return replace(
+        pair,
+        sentence=replace(pair.sentence, text="".join(parts) + text[last:]),
+        head=pair.head._replace(start=at[0], end=at[1]),
+        tail=pair.tail._replace(start=at[2], end=at[3]),
     )
 
 

@@ -324,9 +324,9 @@ def _optimizer(settings: Settings, checkpoint: Checkpoint) -> torch.optim.AdamW:
     for name, module, rate in (
         ("encoder", network.encoder, settings.learning_rate), ("heads", network.heads, head_rate),
     ):  # fmt: skip
-        named = list(module.named_parameters())
-        plain = [p for n, p in named if n.endswith("bias") or "LayerNorm" in n]
-        decayed = [p for n, p in named if not (n.endswith("bias") or "LayerNorm" in n)]
+        every = list(module.parameters())
+        plain = [p for p in every if p.ndim < 2]  # biases and norms, whatever a family calls them
+        decayed = [p for p in every if p.ndim >= 2]
         groups.append({"params": decayed, "peak": rate, "weight_decay": settings.weight_decay, "name": name})
         groups.append({"params": plain, "peak": rate, "weight_decay": 0.0, "name": f"{name} without decay"})
     return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)

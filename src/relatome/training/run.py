@@ -63,11 +63,30 @@ def finished(folder: str | Path) -> bool:
 
 def train(run: Run) -> Iterator[Step]:
     """Step to the end, writing ``log.jsonl``; the run's folder then holds the model."""
-    with (run.folder / "log.jsonl").open("a", encoding="utf-8") as log:
+    file = run.folder / "log.jsonl"
+    _cut(file, run.done)
+    with file.open("a", encoding="utf-8") as log:
         for step in run.steps():
             log.write(json.dumps(step.json()) + "\n")
             log.flush()
             yield step
+
+
+def _cut(log: Path, done: int) -> None:
+    """Keep a killed run's log up to the checkpoint it goes on from: later steps are done again."""
+    if not log.is_file():
+        return
+    kept = []
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+        try:
+            if not line.endswith("\n") or json.loads(line)["step"] > done:
+                break
+        except (ValueError, KeyError, TypeError):
+            break  # the run was killed while it wrote this line
+        kept.append(line)
+    temporary = log.with_name(log.name + ".part")
+    temporary.write_text("".join(kept), encoding="utf-8")
+    temporary.replace(log)
 
 
 def baseline(settings: Settings, folder: str | Path) -> Path | None:
@@ -139,7 +158,7 @@ def encoder_folder(name: str) -> Path:
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     except ImportError:
         raise ModelError("there is no such model folder", path=name) from None
-    wanted = ["*.json", "vocab.txt", "*.safetensors", "pytorch_model.bin"]
+    wanted = ["*.json", "vocab.txt", "merges.txt", "*.safetensors", "pytorch_model.bin"]
     try:
         return Path(snapshot_download(name, allow_patterns=wanted))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
