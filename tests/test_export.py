@@ -44,7 +44,7 @@ def rows(made: Checkpoint) -> list[Row]:
 @pytest.fixture(scope="module")
 def folder(made: Checkpoint, rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("exported") / "model"
-    export.export(made, target, calibration=rows, ignored=["heads.nested"])
+    export.export(made, target, calibration=rows)
     return target
 
 
@@ -117,7 +117,7 @@ def test_batches_and_memory_do_not_change_an_answer(folder: Path):
 def test_auto_opens_int8_and_the_card_travels(folder: Path, made: Checkpoint):
     predictor = predictors.load(folder)
     assert predictor.source.startswith("model@")
-    assert predictor.card["export"]["fp32 products"] == ["heads.nested"]
+    assert predictor.card["export"]["fp32 products"] == ["heads"]
     assert predictors.load(folder, backend="openvino-fp32").heads.keys() == predictor.heads.keys()
 
 

@@ -46,7 +46,9 @@ def main() -> int:
     parser.add_argument("out", type=Path, nargs="?", default=ROOT / "src/relatome/default")
     parser.add_argument("--keep", type=Path, default=HERE / "checkpoint", help="where the fp16 weights go")
     parser.add_argument("--split", default="dev", help="what the engines are compared on")
-    parser.add_argument("--ignored", nargs="*", default=[], metavar="MODULE", help="modules whose products stay fp32")
+    parser.add_argument(
+        "--ignored", nargs="*", default=["heads"], metavar="MODULE", help="modules whose products stay fp32"
+    )
     parser.add_argument("--rows", type=int, default=export.CALIBRATION, help="rows to calibrate with")
     asked = parser.parse_args()
     checkpoint.save(checkpoint.load(asked.run), asked.keep, dtype=torch.float16)

@@ -2,8 +2,8 @@
 
 One graph serves every head and both kinds of pass: a text with or without packed markers, and markers alone that read
 the memory of a text. It is traced from torch, compared with torch, quantised by NNCF's post-training quantisation
-(int8 weights and activations, SmoothQuant; attention itself stays fp32), written, and read back: what the folder says
-as OpenVINO fp32 and as torch must be the same numbers, or nothing is left behind.
+(int8 weights and activations, SmoothQuant; attention itself and the heads stay fp32), written, and read back: what the
+folder says as OpenVINO fp32 and as torch must be the same numbers, or nothing is left behind.
 
 Embedding tables are rounded here, row by row, and not by NNCF, which gives a whole table one scale.
 
@@ -68,7 +68,7 @@ def export(
     folder: str | Path,
     *,
     calibration: Iterable[Row],
-    ignored: Sequence[str] = (),
+    ignored: Sequence[str] = ("heads",),
     seed: int = 0,
 ) -> dict[str, Any]:
     """Write a checkpoint as an int8 OpenVINO folder.
@@ -82,7 +82,9 @@ def export(
     calibration
         Rows as training makes them, of training text only; `CALIBRATION` of them are drawn.
     ignored
-        Modules of the network, such as ``"heads.relations"``, whose products stay fp32 (their weights are int8).
+        Modules of the network, such as ``"encoder.encoder.layer.5.output"``, whose products stay fp32 (their weights
+        are int8 all the same). The heads do: they cost next to nothing, and in int8 they change 4.5 % of relation
+        answers instead of 2.6 % (267 dev pairs; KL to fp32 3.3e-3 instead of 1.3e-3).
     seed
         Of the draw.
 
@@ -307,6 +309,9 @@ def _quantised(graph: Any, feeds: Sequence[Mapping[str, Array]], ignored: Sequen
             subset_size=len(feeds),
             model_type=nncf.ModelType.TRANSFORMER,
             ignored_scope=nncf.IgnoredScope(names=by_row, types=["ScaledDotProductAttention"]),
+            # Corrected biases bring int8 no nearer (KL to fp32 on dev rows, entities 0.95e-3 with and 0.97e-3 without,
+            # relations 3.25e-3 and 3.29e-3), and the file's fp32 would no longer have the trained ones.
+            advanced_parameters=nncf.AdvancedQuantizationParameters(disable_bias_correction=True),
         )
     for node in small.get_ops():
         if node.get_friendly_name() in by_row:
