@@ -267,3 +267,16 @@ def test_fewer_than_one_related_pair_in_a_hundred_is_separated(corpus_data: Path
         separated += not any(start <= min(a.start, b.start) and max(a.end, b.end) <= end for start, end in found[pmid])
     assert pairs > 6_000
     assert separated < pairs * 0.01
+
+
+def test_no_sentence_is_longer_than_the_longest() -> None:
+    text = "of the and in which " * 1000 + "x" * 5000
+    found = sentences.split(text)
+    assert all(end - start <= sentences.LONGEST for start, end in found)
+    assert "".join(text[start:end] for start, end in found).replace(" ", "") == text.replace(" ", "")
+
+
+def test_a_cut_never_falls_inside_a_kept_range() -> None:
+    text = "y" * 6000
+    found = sentences.split(text, keep=[Span(1500, 4500)])
+    assert not any(start < 4500 and end > 1500 and not (start <= 1500 and end >= 4500) for start, end in found)

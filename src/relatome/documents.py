@@ -246,4 +246,6 @@ class Document:
         for relation in self.relations:
             for role, argument in (("head", relation.head), ("tail", relation.tail)):
                 if relation.level == "mention" and argument not in known:
-                    yield InputError(f"relation {relation.id!r}: its {role} {argument!r} is no mention of this document")
+                    yield InputError(
+                        f"relation {relation.id!r}: its {role} {argument!r} is no mention of this document"
+                    )

@@ -17,8 +17,15 @@ from collections.abc import Iterator, Sequence
 
 from relatome.documents import Document, Span
 
-VERSION = "1"
+VERSION = "2"
 """Changes whenever a rule does: part of every signature and cache key that depends on sentences."""
+
+
+LONGEST = 2000
+"""Characters of the longest sentence; what has no end for longer (a table, a sequence, a broken file) is cut at a blank.
+
+It bounds what is read at once, in time and memory: the pairs of mentions of one sentence grow with its square.
+"""
 
 
 def split(text: str, *, keep: Sequence[Span] = (), breaks: Sequence[int] = ()) -> list[Span]:
@@ -52,9 +59,9 @@ def split(text: str, *, keep: Sequence[Span] = (), breaks: Sequence[int] = ()) -
         start = first
         for end, following in _stops(text, first, last):
             if not _inside(kept, end, following):
-                _append(sentences, text, start, end)
+                _append(sentences, text, start, end, kept)
                 start = following
-        _append(sentences, text, start, last)
+        _append(sentences, text, start, last, kept)
     return sentences
 
 
@@ -79,12 +86,27 @@ def of(document: Document, *, keep_mentions: bool = False) -> tuple[Span, ...]:
     return tuple(split(document.text, keep=keep, breaks=breaks))
 
 
-def _append(sentences: list[Span], text: str, start: int, end: int) -> None:
-    piece = text[start:end]
-    stripped = piece.strip()
-    if stripped:
-        start += len(piece) - len(piece.lstrip())
-        sentences.append(Span(start, start + len(stripped)))
+def _append(sentences: list[Span], text: str, start: int, end: int, kept: tuple[list[int], list[int]]) -> None:
+    """Add ``text[start:end]`` without the white space around it; what is longer than a sentence can be, in parts."""
+    while start < end:
+        cut = end if end - start <= LONGEST else _cut(text, start, end, kept)
+        piece = text[start:cut]
+        stripped = piece.strip()
+        if stripped:
+            first = start + len(piece) - len(piece.lstrip())
+            sentences.append(Span(first, first + len(stripped)))
+        start = cut
+
+
+def _cut(text: str, start: int, end: int, kept: tuple[list[int], list[int]]) -> int:
+    """Where the first part of a text that is too long ends: at a late blank, else anywhere, never in a kept range."""
+    last = start + LONGEST
+    for at in range(last - 1, last - LONGEST // 2, -1):
+        if text[at].isspace() and not _inside(kept, at, at + 1):
+            return at
+    starts, ends = kept
+    index = bisect_left(starts, last) - 1
+    return min(end, ends[index]) if index >= 0 and ends[index] > last else last
 
 
 def _merged(keep: Sequence[Span]) -> tuple[list[int], list[int]]:
