@@ -192,6 +192,8 @@ def test_interrupted_keeps_what_was_finished(extract: list[str]) -> None:
 def test_interrupted_before_anything_was_finished(
     extract: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    before = signal.getsignal(signal.SIGINT)
+
     def interrupted(*_: object, **__: object) -> Iterator[Document]:
         os.kill(os.getpid(), signal.SIGINT)
         yield Document("1", TEXT)
@@ -201,7 +203,7 @@ def test_interrupted_before_anything_was_finished(
     assert main([*extract, "in.txt", "-o", "out.jsonl"]) == 130
     assert capsys.readouterr().err == "relatome: stopped\n"
     assert files() == {"in.txt"}
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_an_item_that_is_being_written_is_written_first() -> None:
