@@ -71,7 +71,7 @@ from relatome import load
 from relatome.documents import Document
 from relatome.extract import extract
 random.seed(1)
-words = "aspirin induced severe bleeding in patients with renal failure who received {} kinase inhibitor therapy".split()
+words = "aspirin induced severe bleeding in patients with renal failure who received kinase inhibitor therapy".split()
 def abstracts(count):
     for number in range(count):
         sentences = [" ".join(random.choices(words, k=18)).capitalize() + f" {number}." for _ in range(9)]

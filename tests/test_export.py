@@ -59,7 +59,7 @@ def answers(predictor: Predictor, *, memory: bool = False) -> dict[str, list[Pre
     if not memory:
         return predictor.predict({**plain, "relations": pairs})
     kept = Memory()
-    return {**predictor.predict(plain, kept), **predictor.predict({"relations": pairs}, kept)}  # type: ignore[call-arg]
+    return {**predictor.predict(plain, kept), **predictor.predict({"relations": pairs}, kept)}
 
 
 def test_the_folder_holds_what_the_layout_says(folder: Path, made: Checkpoint):

@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 
 from relatome import export, predictors
+from relatome.batches import Row
 from relatome.models import checkpoint
 from relatome.training import mixture, settings
 
@@ -58,8 +59,7 @@ def main() -> int:
     train_only = tuple(dataclasses.replace(item, split="train", dev="") for item in wanted.data)
     wanted = dataclasses.replace(wanted, data=train_only)
     found = mixture.build(wanted, opened.network.asked, opened.pieces, opened.limit)
-    share = -(-asked.rows // len(found.rows))
-    rows = list(chain.from_iterable(random.Random(0).sample(part, min(share, len(part))) for part in found.rows))
+    rows = calibration(list(chain.from_iterable(found.rows)), asked.rows)
     facts = export.export(opened, asked.out, calibration=rows, ignored=asked.ignored)
     print(
         f"{sum(facts['bytes'].values()) / 1e6:.1f} MB; same answers: {facts['same answers, int8 file and checkpoint']}"
@@ -81,6 +81,14 @@ def main() -> int:
     for line in too_much:
         print("lost too much:", line, file=sys.stderr)
     return 1 if too_much else 0
+
+
+def calibration(rows: list[Row], count: int) -> list[Row]:
+    """Four rows with pairs to one without: markers are what int8 hurts most, and few sentences have them."""
+    draw = random.Random(0)
+    paired, bare = [row for row in rows if len(row.markers)], [row for row in rows if not len(row.markers)]
+    few = min(len(bare), max(1, count // 5))
+    return draw.sample(paired, min(len(paired), count - few)) + draw.sample(bare, few)
 
 
 def _note(source: str) -> None:

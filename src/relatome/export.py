@@ -25,7 +25,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -181,7 +181,9 @@ def compare(reference: Predictor, exported: Predictor, jobs: Iterable[Job]) -> l
     for job in jobs:
         first, second = _Recorder(reference), _Recorder(exported)
         before, after = (
-            evaluate(one, job.corpus, task=job.task, split=job.split, protocol=job.protocol, resamples=0).report
+            evaluate(
+                cast(Predictor, one), job.corpus, task=job.task, split=job.split, protocol=job.protocol, resamples=0
+            ).report
             for one in (first, second)
         )
         changed = _changed(first.answers, second.answers, groups=first.groups)
@@ -434,7 +436,7 @@ def _slot(opened: Checkpoint) -> tuple[int, int, int, int]:
 
 
 class _Recorder:
-    """A predictor that remembers what was answered."""
+    """A predictor that remembers what was answered; `evaluate` asks it by head, never with plain strings."""
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor

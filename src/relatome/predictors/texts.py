@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from relatome.errors import InputError, ModelError
 from relatome.tasks.example import Head, Pair, Prediction, Sentence
 from relatome.tasks.relation import MARKED, parse_marked
+
+if TYPE_CHECKING:
+    from relatome.predictors.neural import Memory
 
 
 class Predictor(Protocol):
@@ -18,7 +21,13 @@ class Predictor(Protocol):
     source: str
     card: dict[str, Any]
 
-    def predict(self, requests: Mapping[str, Sequence[Any]]) -> dict[str, list[Prediction]]: ...
+    @overload
+    def predict(
+        self, requests: Mapping[str, Sequence[Any]], memory: Memory | None = None
+    ) -> dict[str, list[Prediction]]: ...
+
+    @overload
+    def predict(self, requests: Sequence[str]) -> list[Prediction]: ...
 
 
 def is_marked(text: str) -> bool:
