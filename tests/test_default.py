@@ -58,5 +58,7 @@ def test_int8_loses_little() -> None:
 
 @pytest.mark.parametrize("backend", ["openvino", "openvino-fp32", "pytorch"])
 def test_every_engine_opens_it(backend: str) -> None:
-    answer = predictors.load("default", backend=backend).predict(["Lamotrigine caused a severe skin rash in two patients."])
+    answer = predictors.load("default", backend=backend).predict(
+        ["Lamotrigine caused a severe skin rash in two patients."]
+    )
     assert answer[0].value == "adverse-effect"
