@@ -6,7 +6,7 @@ offset, and say path, line and document of what is wrong; writers leave a whole 
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -15,13 +15,19 @@ from typing import Any, TextIO
 
 from relatome.documents import Document
 from relatome.errors import FormatError, InputError, UnknownNameError
-from relatome.formats.files import OnReject, head, shown
+from relatome.formats import losses
+from relatome.formats.files import OnReject, head, shown, xml_root
 from relatome.formats.text import Split
 from relatome.lookup import pick
 
 
 def read(
-    path: str | Path, format: str | None = None, *, split: Split = "block", on_reject: OnReject | None = None
+    path: str | Path,
+    format: str | None = None,
+    *,
+    split: Split = "block",
+    on_reject: OnReject | None = None,
+    on_repair: OnReject | None = None,
 ) -> Iterator[Document]:
     """The documents of a file, of every file in a folder, or of standard input.
 
@@ -38,6 +44,9 @@ def read(
     on_reject
         Told about each document that cannot be read, which is then left out, and in a folder about each file that
         cannot be read on; without it the first error is raised.
+    on_repair
+        Told about each part of a document that is wrong and is then repaired or left out, so that the document is
+        kept (see ``relatome.formats.offsets``); without it the document is rejected.
 
     Raises
     ------
@@ -49,12 +58,12 @@ def read(
     if format is not None:
         pick(format, FORMATS, "format")  # now, not when the first document is asked for
     if str(path) == "-" or not _is_folder(path):
-        return _read_file(path, format, split, on_reject)
-    return _read_folder(Path(path), format, split, on_reject)
+        return _read_file(path, format, split, on_reject, on_repair)
+    return _read_folder(Path(path), format, split, on_reject, on_repair)
 
 
 def write(documents: Iterable[Document], path: str | Path | TextIO, format: str) -> int:
-    """Write documents in one of the formats that can be written.
+    """Write documents in one of the formats that can be written (see ``writable``).
 
     Parameters
     ----------
@@ -72,12 +81,37 @@ def write(documents: Iterable[Document], path: str | Path | TextIO, format: str)
     UnknownNameError
         There is no such format, or it cannot be written.
     """
-    module = _module(format)
-    if not hasattr(module, "write"):
-        can = [name for name in FORMATS if hasattr(_module(name), "write")]
-        raise UnknownNameError(f"format {format!r} can be read but not written", advice="can be: " + ", ".join(can))
-    count: int = module.write(documents, path)
+    count: int = _written(format).write(documents, path)
     return count
+
+
+def writable() -> tuple[str, ...]:
+    """The formats that can be written."""
+    return tuple(name for name in FORMATS if hasattr(_module(name), "write"))
+
+
+def lost(document: Document, format: str) -> Counter[str]:
+    """How much of each part of a document a format cannot hold (see ``relatome.formats.losses``).
+
+    Examples
+    --------
+    >>> from relatome.documents import Label
+    >>> lost(Document("1", "Aspirin.", labels=(Label("topic", "drugs", 0, 8),)), "pubtator")
+    Counter({'labels': 1})
+    """
+    module = _written(format)
+    laid_out = _laid_out(document, module)
+    counts = losses.lost(laid_out, module.HOLDS)
+    counts["text"] += laid_out.text != document.text
+    for part in ("passages", "mentions", "relations", "labels", "questions", "sentences"):
+        counts[part] += max(0, len(getattr(document, part)) - len(getattr(laid_out, part)))
+    return +counts
+
+
+def kept(document: Document, format: str) -> Document:
+    """A document as it is read again from a file of a format that it was written to."""
+    module = _written(format)
+    return losses.kept(_laid_out(document, module), module.HOLDS)
 
 
 def guess(path: str | Path) -> str:
@@ -91,22 +125,14 @@ def guess(path: str | Path) -> str:
     start = head(path).lstrip()
     if "\0" in start:
         raise FormatError("the file is binary, not text", path=shown(path), advice="only text can be read")
-    if re.match(r"<[?!A-Za-z]", start):
-        root = re.search(r"<([A-Za-z][\w.:-]*)", start)
-        if root is None or root[1] not in _XML_ROOTS:
-            raise FormatError(
-                f"XML of a kind that is not known: its root is <{root[1] if root else '?'}>",
-                path=shown(path),
-                advice="known roots: " + ", ".join(_XML_ROOTS),
-            )
-        return _XML_ROOTS[root[1]]
-    if re.match(r"\{\s*[\"}]|\[\s*\{", start):
-        return "bioc" if _is_bioc(start) else "jsonl"
-    if _LINES["pubtator"].match(start):
-        return "pubtator"
-    whole, _, cut = start.rpartition("\n")
-    lines = [line.rstrip("\r") for line in (whole or cut).split("\n") if line.strip()][:20]
-    return next((name for name, fits in _LINES.items() if lines and all(map(fits.match, lines))), "text")
+    found = next(name for name in FORMATS if hasattr(module := _module(name), "fits") and module.fits(start))
+    if found == "text" and (root := xml_root(start)) is not None:
+        raise FormatError(
+            f"XML of a kind that is not known: its root is <{root or '?'}>",
+            path=shown(path),
+            advice="--from FORMAT if it is one of: " + ", ".join(FORMATS),
+        )
+    return found
 
 
 def _is_folder(path: str | Path) -> bool:
@@ -116,62 +142,66 @@ def _is_folder(path: str | Path) -> bool:
         return False
 
 
-def _read_file(path: str | Path, format: str | None, split: Split, on_reject: OnReject | None) -> Iterator[Document]:
+def _read_file(
+    path: str | Path, format: str | None, split: Split, on_reject: OnReject | None, on_repair: OnReject | None
+) -> Iterator[Document]:
     name = format if format is not None else guess(path)
     options: dict[str, Any] = {"split": split} if name == "text" else {}
-    yield from _module(name).read(path, on_reject=on_reject, **options)
+    yield from _module(name).read(path, on_reject=on_reject, on_repair=on_repair, **options)
 
 
-def _read_folder(folder: Path, format: str | None, split: Split, on_reject: OnReject | None) -> Iterator[Document]:
+def _read_folder(
+    folder: Path, format: str | None, split: Split, on_reject: OnReject | None, on_repair: OnReject | None
+) -> Iterator[Document]:
     paths = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name[0] != "."]
     if not paths:
         raise InputError("this folder holds no files", path=folder)
     for path in paths:
-        if _module("chemprot").belongs_to_abstracts(path):
+        if is_part(path):
             continue
         try:
-            yield from _read_file(path, format, split, on_reject)
+            yield from _read_file(path, format, split, on_reject, on_repair)
         except InputError as problem:
             if on_reject is None:
                 raise
             on_reject(problem)
 
 
-def _is_bioc(start: str) -> bool:
-    """Whether JSON is BioC rather than our own lines, whose first keys are ``id`` and ``text``."""
-    if re.match(r'\{\s*("id"\s*:\s*"[^"]*"\s*,\s*)?"text"\s*:', start):
-        return False
-    return bool(re.search(r'"(documents|PubTator3|passages|infons)"\s*:', start))
+def is_part(path: Path) -> bool:
+    """Whether a file is read together with another one beside it, and so not by itself (ChemProt's entities)."""
+    return any(module.is_part(path) for name in FORMATS if hasattr(module := _module(name), "is_part"))
+
+
+def _laid_out(document: Document, module: ModuleType) -> Document:
+    """The document in the shape that a format has room for, where that is more than leaving parts out."""
+    if not hasattr(module, "laid_out"):
+        return document
+    laid_out: Document = module.laid_out(document)
+    return laid_out
+
+
+def _written(format: str) -> ModuleType:
+    module = _module(format)
+    if not hasattr(module, "write"):
+        raise UnknownNameError(
+            f"format {format!r} can be read but not written", advice="can be: " + ", ".join(writable())
+        )
+    return module
 
 
 def _module(format: str) -> ModuleType:
     return import_module(pick(format, FORMATS, "format"))
 
 
-_XML_ROOTS = {
-    "collection": "bioc",
-    "PubmedArticleSet": "pubmed",
-    "PubmedBookArticleSet": "pubmed",
-    "MedlineCitationSet": "pubmed",
-    "PubmedArticle": "pubmed",
-    "MedlineCitation": "pubmed",
-}
-
-# What every line of a format looks like, of PubTator the first; in this order, because a ChemProt line is any three columns.
-_LINES = {
-    "pubtator": re.compile(r"[^|\t\n]+\|t\|"),
-    "ade": re.compile(r"\d+ NEG .|\d+\|[^|]+\|[^|]*\|\d+\|\d+\|[^|]*\|\d+\|\d+$"),
-    "iob": re.compile(r"-DOCSTART-|(?:[^\t]+\t)+(?:O|[BIES](?:-\S+)?)$"),
-    "chemprot": re.compile(r"\w+\t(?:[^\t]+\t[^\t]+$|T\d+\t\S+\t\d+\t\d+\t|CPR:\d+\t)"),
-}
-
+# In the order in which they are asked whether a file is theirs: the sure ones first. A format of rows comes after those
+# whose rows say more, jsonl after all other JSON, text last, because it takes everything.
 FORMATS = {
-    "text": "relatome.formats.text",
-    "jsonl": "relatome.formats.jsonl",
-    "pubtator": "relatome.formats.pubtator",
-    "bioc": "relatome.formats.bioc",
     "pubmed": "relatome.formats.pubmed",
-    "iob": "relatome.formats.iob",
+    "bioc": "relatome.formats.bioc",
+    "pubtator": "relatome.formats.pubtator",
     "ade": "relatome.formats.ade",
+    "iob": "relatome.formats.iob",
     "chemprot": "relatome.formats.chemprot",
+    "jsonl": "relatome.formats.jsonl",
+    "text": "relatome.formats.text",
 }

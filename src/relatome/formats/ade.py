@@ -23,16 +23,19 @@ from typing import Any
 
 from relatome.documents import Document, Label, Mention, Relation
 from relatome.errors import FormatError, InputError, OffsetError
-from relatome.formats.files import Line, OnReject, located, numbered, settle, stem
+from relatome.formats.files import Line, OnReject, first_lines, located, numbered, settle, stem
 
 LABEL = "ade-sentence"
 POSITIVE, NEGATIVE = "adverse-effect", "no-adverse-effect"
 
 _NEGATIVE_ROW = re.compile(r"(\d+) NEG (.+)")
+_LINE = re.compile(r"\d+ NEG .|\d+\|[^|]+\|[^|]*\|\d+\|\d+\|[^|]*\|\d+\|\d+$")
 _DOSE_FILE = re.compile(r"drug.?dose", re.IGNORECASE)
 
 
-def read(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Document]:
+def read(
+    path: str | Path, *, on_reject: OnReject | None = None, on_repair: OnReject | None = None
+) -> Iterator[Document]:
     """The rows of an ADE file, in its order, each a document called ``STEM:LINE``.
 
     Parameters
@@ -43,6 +46,8 @@ def read(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Doc
         ``dose`` relation and no label.
     on_reject
         Told about a row that cannot be read, which is then left out; without it the error is raised.
+    on_repair
+        Not told yet.
 
     Raises
     ------
@@ -68,6 +73,12 @@ def read(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Doc
             settle(problem, on_reject)
             continue
         yield document
+
+
+def fits(start: str) -> bool:
+    """Whether every line is a row of one of the two layouts."""
+    lines = first_lines(start)
+    return bool(lines) and all(map(_LINE.match, lines))
 
 
 def _negative(identity: str, pmid: str, sentence: str) -> Document:

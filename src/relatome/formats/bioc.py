@@ -30,13 +30,32 @@ from lxml import etree
 from relatome.documents import Document, Mention, Passage, Relation, Span
 from relatome.errors import FormatError, InputError
 from relatome.formats.elements import elements
-from relatome.formats.files import OnReject, head, located, settle, shown, writing
+from relatome.formats.files import OnReject, head, json_keys, located, settle, shown, writing, xml_root
 from relatome.formats.jsonvalues import JsonReader
 from relatome.formats.offsets import fitted
 from relatome.formats.pubtator import concepts_of
 
 _Json = dict[str, Any]
 
+HOLDS = frozenset(
+    {
+        *(
+            "text",
+            "passages",
+            "mentions",
+            "concepts",
+            "fragments",
+            "overlaps",
+            "probabilities",
+            "relations",
+            "unlinked",
+        ),
+        *("concept_relations", "attributes", "sentences", "ids"),
+        *("meta.collection", "meta.infons", "meta.identifier", "meta.relations", "meta.text"),
+    }
+)
+
+_KEYS = frozenset({"documents", "PubTator3", "passages", "infons"})
 _MOST_BLANKS = 1_000_000  # between two passages; a hostile offset must not fill the memory
 _CONCEPT_KEYS = ("identifier", "MESH", "OMIM", "NCBI Gene")
 _CONCEPT_ROLES = (("entity1", "entity2"), ("Chemical", "Disease"), ("role1", "role2"))
@@ -115,6 +134,12 @@ def write(documents: Iterable[Document], path: str | Path | TextIO, *, json: boo
             stream.write(_opening(None, json))
         stream.write("\n]}\n" if json else "</collection>\n")
     return count
+
+
+def fits(start: str) -> bool:
+    """Whether XML has BioC's root, or JSON its keys rather than our own lines', which begin with ``id`` and ``text``."""
+    keys = json_keys(start)
+    return xml_root(start) == "collection" or ("text" not in keys and not _KEYS.isdisjoint(keys))
 
 
 # ------------------------------------------------------------------------------------------------ files to records

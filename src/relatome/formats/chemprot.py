@@ -16,19 +16,25 @@ Krallinger et al. 2017, Overview of the BioCreative VI chemical-protein interact
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 from relatome.documents import Document, Mention, Passage, Relation, Span
 from relatome.errors import FormatError, InputError
-from relatome.formats.files import Line, OnReject, located, numbered, settle, writing
+from relatome.formats.files import Line, OnReject, first_lines, located, numbered, settle, writing
 from relatome.formats.offsets import fitted
 
 EVALUATED = ("CPR:3", "CPR:4", "CPR:5", "CPR:6", "CPR:9")
+HOLDS = frozenset({"relations", "unlinked", "attributes.group"})
+
+_LINE = re.compile(r"\w+\t(?:[^\t]+\t[^\t]+$|T\d+\t\S+\t\d+\t\d+\t|CPR:\d+\t)")
 
 
-def read(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Document]:
+def read(
+    path: str | Path, *, on_reject: OnReject | None = None, on_repair: OnReject | None = None
+) -> Iterator[Document]:
     """The documents of a ChemProt release, in the order of its abstracts file.
 
     Abstracts are streamed; the rows of the other files, which may be in another order, are held.
@@ -91,7 +97,16 @@ def write(documents: Iterable[Document], path: str | Path | TextIO) -> int:
     return count
 
 
-def belongs_to_abstracts(path: Path) -> bool:
+def fits(start: str) -> bool:
+    """Whether every line has the columns of an abstracts, entities or relations file.
+
+    Any three columns will do, so every other format of rows is asked before.
+    """
+    lines = first_lines(start)
+    return bool(lines) and all(map(_LINE.match, lines))
+
+
+def is_part(path: Path) -> bool:
     """Whether a file is read together with the abstracts file beside it, and so not by itself."""
     return any(
         path.with_name(path.name.removesuffix(".gz").replace(kind, "abstracts") + zipped).is_file()

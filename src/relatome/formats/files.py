@@ -11,6 +11,7 @@ import contextlib
 import gzip
 import io
 import os
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -24,6 +25,13 @@ OnReject = Callable[[InputError], None]
 MOST_BYTES_A_LINE = 64 * 1024 * 1024  # a gzip bomb is one endless line; the longest real line seen is 2 MB
 _GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_XML = re.compile(r"<[?!A-Za-z]")
+_XML_BEFORE = re.compile(
+    r"\s+|<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|<!DOCTYPE[^\[>]*(?:\[.*?(?:\]\s*>|\Z)|>|\Z)", re.DOTALL
+)
+_XML_ROOT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
+_JSON = re.compile(r"(?:\[\s*)?\{(?=\s*(?:[\"}]|$))")
+_JSON_TOKEN = re.compile(r'"((?:[^"\\]|\\(?:.|\Z))*+)(?:"(\s*:)?|\Z)|[{}\[\]]', re.DOTALL)
 
 
 class Line(NamedTuple):
@@ -106,6 +114,72 @@ def head(path: str | Path, characters: int = 1 << 16) -> str:
             start = stream.read1(characters)
     encoding = "utf-16" if start.startswith(_UTF16) else "utf-8-sig"
     return start.decode(encoding, errors="replace")
+
+
+def xml_root(start: str) -> str | None:
+    """The name of the first element of what begins like XML; ``None`` for anything else.
+
+    Examples
+    --------
+    >>> xml_root("<?xml version='1.0'?><!DOCTYPE collection SYSTEM 'BioC.dtd'><collection>")
+    'collection'
+    """
+    if not _XML.match(start):
+        return None
+    at = 0  # a comment, an instruction or a document type may hold what looks like an element
+    while before := _XML_BEFORE.match(start, at):
+        at = before.end()
+    root = _XML_ROOT.match(start, at)
+    return root[1] if root else ""
+
+
+def json_keys(start: str) -> tuple[str, ...]:
+    """The keys of the first object of what begins like JSON, as far as it is there; of a list, of its first object.
+
+    Keys of objects inside that object are left out. Anything but an object, or a list of objects, has none.
+
+    Examples
+    --------
+    >>> json_keys('{"source": "x", "documents": [{"id": "1", "passages": [')
+    ('source', 'documents')
+    >>> json_keys(
+    ...     '[{"id": 1, "text": "An {odd} one',
+    ... )
+    ('id', 'text')
+    """
+    first = _JSON.match(start)
+    if not first:
+        return ()
+    keys: list[str] = []
+    depth, at = 1, first.end()
+    while token := _JSON_TOKEN.search(start, at):
+        at = token.end()
+        if token[0] in ("{", "["):
+            depth += 1
+        elif token[0] in ("}", "]"):
+            depth -= 1
+            if not depth:
+                break
+        elif depth == 1 and token[2]:
+            keys.append(token[1])
+    return tuple(keys)
+
+
+def json_object(start: str) -> bool:
+    """Whether something begins like a JSON object, or a list of objects."""
+    return bool(_JSON.match(start))
+
+
+def first_lines(start: str, most: int = 20) -> list[str]:
+    """The first lines that are not blank of the beginning of a file; a last one that may be cut off is left out.
+
+    Examples
+    --------
+    >>> first_lines("PMID\\tsentence\\r\\n\\n9000001\\tA se")
+    ['PMID\\tsentence']
+    """
+    whole, _, cut = start.rpartition("\n")
+    return [line for text in (whole or cut).split("\n") if (line := text.rstrip("\r")).strip()][:most]
 
 
 def settle(problem: InputError, on_reject: OnReject | None) -> None:

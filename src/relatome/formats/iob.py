@@ -26,16 +26,19 @@ from typing import TextIO
 from relatome import sentences, spans
 from relatome.documents import Document, Mention, Span
 from relatome.errors import FormatError, InputError
-from relatome.formats.files import Line, OnReject, located, numbered, settle, stem, writing
+from relatome.formats.files import Line, OnReject, first_lines, located, numbered, settle, stem, writing
 
 _LOG = logging.getLogger(__name__)
 
 _DOCUMENT = "-DOCSTART-"
 _TAG = re.compile(r"O|[BIES](-.+)?", re.DOTALL)
+_LINE = re.compile(r"-DOCSTART-|(?:[^\t]+\t)+(?:O|[BIES](?:-\S+)?)$")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
-def read(path: str | Path, *, type: str = "Entity", on_reject: OnReject | None = None) -> Iterator[Document]:
+def read(
+    path: str | Path, *, type: str = "Entity", on_reject: OnReject | None = None, on_repair: OnReject | None = None
+) -> Iterator[Document]:
     """The documents of an IOB file, with ``tokens`` and ``sentences``.
 
     Parameters
@@ -46,6 +49,8 @@ def read(path: str | Path, *, type: str = "Entity", on_reject: OnReject | None =
         The entity type of bare ``B`` and ``I`` tags.
     on_reject
         Told about a document that cannot be read, which is then left out; without it the error is raised.
+    on_repair
+        Never told: a tag is read or it is not.
 
     Raises
     ------
@@ -115,6 +120,12 @@ def write(
     if lost or widened:
         _LOG.warning("%d mentions overlap others and were not written, %d were widened to whole tokens", lost, widened)
     return count
+
+
+def fits(start: str) -> bool:
+    """Whether every line ends with a tag after a tab, or starts a document."""
+    lines = first_lines(start)
+    return bool(lines) and all(map(_LINE.match, lines))
 
 
 Sentence = list[Line]

@@ -18,10 +18,15 @@ from typing import Any, TextIO, cast
 
 from relatome.documents import Document, Label, Mention, Passage, Question, Relation, Span
 from relatome.errors import FormatError, InputError
-from relatome.formats.files import OnReject, located, numbered, settle, stem, writing
+from relatome.formats.files import OnReject, json_object, located, numbered, settle, stem, writing
+from relatome.formats.losses import EVERYTHING
+
+HOLDS = EVERYTHING
 
 
-def read(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Document]:
+def read(
+    path: str | Path, *, on_reject: OnReject | None = None, on_repair: OnReject | None = None
+) -> Iterator[Document]:
     """The documents of a JSON-lines file.
 
     Parameters
@@ -64,6 +69,11 @@ def write(documents: Iterable[Document], path: str | Path | TextIO) -> int:
             stream.write(dumped(document) + "\n")
             count += 1
     return count
+
+
+def fits(start: str) -> bool:
+    """Whether a file begins with a JSON object: the formats with keys of their own are asked before."""
+    return json_object(start)
 
 
 def dumped(document: Document) -> str:

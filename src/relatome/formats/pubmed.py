@@ -24,14 +24,19 @@ from lxml import etree
 from relatome.documents import Document, Passage
 from relatome.errors import FormatError, InputError
 from relatome.formats.elements import elements, words
-from relatome.formats.files import OnReject, located, settle, shown
+from relatome.formats.files import OnReject, located, settle, shown, xml_root
 
 _LOG = logging.getLogger(__name__)
 
+_ROOTS = frozenset(
+    {"PubmedArticleSet", "PubmedBookArticleSet", "MedlineCitationSet", "PubmedArticle", "MedlineCitation"}
+)
 _YEAR = re.compile(r"[12]\d{3}")
 
 
-def read(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Document]:
+def read(
+    path: str | Path, *, on_reject: OnReject | None = None, on_repair: OnReject | None = None
+) -> Iterator[Document]:
     """The articles of a PubMed XML file, one after another; their id is the PMID.
 
     ``meta`` holds, where the article has them: ``journal``, ``year``, ``languages``, ``publication_types``, ``mesh``
@@ -43,6 +48,8 @@ def read(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Doc
         The file, plain or gzip; ``"-"`` is standard input.
     on_reject
         Told about an article that cannot be read, which is then left out; without it the error is raised.
+    on_repair
+        Never told: an article has no offsets that could be wrong.
 
     Raises
     ------
@@ -64,6 +71,11 @@ def read(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Doc
         yield document
     if withdrawn:
         _LOG.info("%s: %d withdrawn articles named by DeleteCitation were passed over", shown(path), withdrawn)
+
+
+def fits(start: str) -> bool:
+    """Whether XML has one of PubMed's roots."""
+    return xml_root(start) in _ROOTS
 
 
 def _document(element: etree._Element) -> Document:

@@ -31,6 +31,13 @@ from relatome.errors import FormatError, InputError
 from relatome.formats.files import Line, OnReject, located, numbered, settle, shown, writing
 from relatome.formats.offsets import fitted
 
+HOLDS = frozenset(
+    {
+        *("text", "passages", "mentions", "concepts", "overlaps", "relations", "concept_relations"),
+        *("attributes.novelty", "meta.identifier", "meta.parts"),
+    }
+)
+
 _TEXT_LINE = re.compile(r"([^|\t]+)\|([a-z])\|(.*)", re.DOTALL)
 _IDENTIFIER = re.compile(r"(?:[A-Za-z]+:)?(?:[A-Za-z]{0,5}_?\d+)")
 _NO_CONCEPT = ("", "-", "-1")
@@ -88,6 +95,11 @@ def write(documents: Iterable[Document], path: str | Path | TextIO) -> int:
             stream.write("\n")
             count += 1
     return count
+
+
+def fits(start: str) -> bool:
+    """Whether a file begins with a title line."""
+    return bool(re.match(r"[^|\t\n]+\|t\|", start))
 
 
 def concepts_of(column: str) -> tuple[str, ...]:

@@ -18,7 +18,13 @@ from relatome.lookup import pick
 Split = Literal["file", "block", "line"]
 
 
-def read(path: str | Path, *, split: Split = "block", on_reject: OnReject | None = None) -> Iterator[Document]:
+def read(
+    path: str | Path,
+    *,
+    split: Split = "block",
+    on_reject: OnReject | None = None,
+    on_repair: OnReject | None = None,
+) -> Iterator[Document]:
     """The documents of a text file, called ``STEM:1``, ``STEM:2`` ... (``STEM`` alone for a whole file).
 
     Parameters
@@ -29,6 +35,8 @@ def read(path: str | Path, *, split: Split = "block", on_reject: OnReject | None
         What one document is: the whole ``"file"``, a ``"block"`` between blank lines, or a ``"line"``.
     on_reject
         Told about a document that is too long to hold, which is then left out; without it the error is raised.
+    on_repair
+        Never told: there is nothing to repair in a text.
 
     Raises
     ------
@@ -55,6 +63,11 @@ def read(path: str | Path, *, split: Split = "block", on_reject: OnReject | None
         yield Document(identity, text, meta={"line": lines[0].number})
     if not count:
         raise InputError("the file is empty: it holds only blank lines", path=shown(path))
+
+
+def fits(start: str) -> bool:
+    """Whether a file that begins so is text: what is nothing else is."""
+    return True
 
 
 def _file(lines: Iterator[Line]) -> Iterator[list[Line]]:
