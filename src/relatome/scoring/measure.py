@@ -11,8 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from relatome.lookup import pick
 from relatome.scoring import resampling
 from relatome.scoring.score import Report, Score, SignatureValue
+
+_NAMES = {"bca": "BCa"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +55,32 @@ class Measure:
     value: resampling.Value
     signature: Mapping[str, SignatureValue]
 
-    def report(self, *, resamples: int = resampling.RESAMPLES, seed: int = 0) -> Report:
-        """Every value with its percentile interval; with ``resamples=0`` (a dev score in training) without.
+    def report(self, *, resamples: int = resampling.RESAMPLES, seed: int = 0, method: str = "percentile") -> Report:
+        """Every value with its interval; with ``resamples=0`` (a dev score in training) without.
 
+        Parameters
+        ----------
+        resamples, seed
+            Of the bootstrap.
+        method
+            ``"percentile"`` or ``"bca"``.
+
+        Notes
+        -----
         One document says nothing about how documents vary, so with a single unit there is no interval either.
         """
         values = self.value(np.ones((1, len(self.units))))[0]
         samples = resampling.bootstrap(self.value, len(self.units), resamples=resamples, seed=seed)
-        low, high = resampling.percentile(samples if len(self.units) > 1 else samples[:0])
+        interval = pick(method, resampling.METHODS, "interval method")
+        drawn = samples if len(self.units) > 1 else samples[:0]
+        low, high = interval(self.value, drawn, len(self.units), resampling.CONFIDENCE)
         signature: dict[str, SignatureValue] = {
             "scorer": self.scorer,
             "scorer_version": self.version,
             **self.signature,
             "unit": self.unit,
             "units": len(self.units),
-            "interval": f"percentile bootstrap, {resampling.CONFIDENCE:.0%}",
+            "interval": f"{_NAMES.get(method, method)} bootstrap, {resampling.CONFIDENCE:.0%}",
             "resamples": resamples,
             "seed": seed,
         }
