@@ -124,6 +124,7 @@ COMMANDS = {
     "predict": "Rows in, answers out: relations, classes, entities, in order.",
     "train": "Train a model from a run file or from flags.",
     "evaluate": "Score models on a corpus, with intervals.",
+    "score": "Score files of predictions as the official scorers do.",
     "convert": "Documents from one format to another.",
     "corpora": "The corpora: list them, show a card, find the files.",
 }

@@ -8,7 +8,10 @@ On tags of one document it equals seqeval (https://github.com/chakki-works/seqev
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
+from relatome.errors import ScoreError
+from relatome.scoring import offenders
 from relatome.scoring.measure import Measure
 from relatome.scoring.resampling import RESAMPLES
 from relatome.scoring.score import Report
@@ -64,3 +67,38 @@ def measure(gold: Entities, predicted: Entities, *, types: Sequence[str] | None 
     if types is None:
         types = sorted({item[2] for side in (gold, predicted) for items in side.values() for item in items})
     return set_measure(NAME, VERSION, gold, predicted, types, what="entity types", match="exact span and type")
+
+
+def read(gold: str | None, predicted: str, *, types: Sequence[str] | None = None) -> dict[str, Any]:
+    """The arguments of ``measure`` from two files of documents, in any format that is read.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read.
+    ScoreError
+        A document stands twice in a file, or a file has no entity of the types scored.
+    """
+    if gold is None:
+        raise ScoreError("the gold is needed", advice="--gold FILE")
+    sides = []
+    for path, where in ((gold, "the gold"), (predicted, "the predictions")):
+        found = _entities(path, where)
+        offenders.some(
+            {key: [item for item in items if types is None or item[2] in types] for key, items in found.items()},
+            "entities of " + ("any type" if types is None else "the types " + ", ".join(types)),
+            path=path,
+        )
+        sides.append(found)
+    return {"gold": sides[0], "predicted": sides[1], "types": types}
+
+
+def _entities(path: str, where: str) -> dict[str, list[tuple[int, int, str]]]:
+    from relatome import formats
+
+    documents = list(formats.read(path))
+    offenders.once([document.id for document in documents], where=where)
+    return {
+        document.id: [(mention.start, mention.end, mention.type) for mention in document.mentions]
+        for document in documents
+    }

@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from relatome.errors import ScoreError
 from relatome.scoring import prf
 from relatome.scoring.measure import Measure
+from relatome.scoring.offenders import same_ids
 from relatome.scoring.resampling import Floats, of_sums
 
 Item: TypeAlias = tuple[Any, Any, str]  # two hashable parts, then the class
@@ -48,7 +48,7 @@ def set_measure(
         The sides do not hold the same documents, there is none, or the class list is unusable.
     """
     prf.check_classes(classes, what)
-    documents = _same_documents(gold, predicted)
+    documents = same_ids(gold, predicted)
     counts = tally([(gold[document], predicted[document]) for document in documents], classes)
 
     def value(sums: Floats) -> Floats:
@@ -83,22 +83,3 @@ def tally(pairs: Sequence[tuple[Collection[Item], Collection[Item]]], classes: S
                 if position is not None:
                     row[position, column] += 1
     return counts
-
-
-def _same_documents(gold: Mapping[str, Any], predicted: Mapping[str, Any]) -> tuple[str, ...]:
-    """The ids both sides hold, sorted, so that the order of reading does not move an interval."""
-    sides = (
-        ("the gold but not in the predictions", sorted(set(gold) - set(predicted))),
-        ("the predictions but not in the gold", sorted(set(predicted) - set(gold))),
-    )
-    problems = [
-        f"{len(ids)} document{'s are' if len(ids) > 1 else ' is'} in {where}: {', '.join(map(repr, ids[:3]))}"
-        + (" ..." if len(ids) > 3 else "")
-        for where, ids in sides
-        if ids
-    ]
-    if problems:
-        raise ScoreError("; ".join(problems), advice="give every document on both sides, without items if it has none")
-    if not gold:
-        raise ScoreError("there are no documents to score")
-    return tuple(sorted(gold))
