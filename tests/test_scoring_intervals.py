@@ -14,7 +14,8 @@ from relatome.scoring.resampling import bca, bootstrap, interval, of_sums
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:
-    return np.divide(sums[:, 0], sums[:, 1])
+    quotient: np.ndarray = sums[:, 0] / sums[:, 1]
+    return quotient
 
 
 @pytest.mark.parametrize("method", ["percentile", "BCa"])
