@@ -9,6 +9,9 @@ Offsets count ``title TAB abstract``, so the text keeps that tab. GENE-Y is a ge
 GENE-N one that could not. The relations file says more than the gold standard: relations of groups that are not
 evaluated, and two relation types of one group between the same pair, which are one line in the gold standard.
 
+DrugProt has the same layout but for its relations, which have no groups (see ``relatome.formats.drugprot``); it is read
+here as well, since nothing in an abstracts file tells the two apart.
+
 References
 ----------
 Krallinger et al. 2017, Overview of the BioCreative VI chemical-protein interaction track.
@@ -29,6 +32,7 @@ from relatome.formats.offsets import fitted
 EVALUATED = ("CPR:3", "CPR:4", "CPR:5", "CPR:6", "CPR:9")
 HOLDS = frozenset({"relations", "unlinked", "attributes.group"})
 
+_ABSTRACTS = ("abstracts", "abstracs")  # the second is how DrugProt's release spells it
 _LINE = re.compile(r"\w+\t(?:[^\t]+\t[^\t]+$|T\d+\t\S+\t\d+\t\d+\t|CPR:\d+\t)")
 
 
@@ -56,7 +60,7 @@ def read(
     """
     entities = _Table(_sibling(path, "entities"), 6)
     fine = _sibling(path, "relations")
-    relations = _Table(fine, 6) if fine else _Table(_sibling(path, "gold_standard"), 4)
+    relations = _Table(fine, 6, 4) if fine else _Table(_sibling(path, "gold_standard"), 4)
     for line in numbered(path):
         if not line.text.strip():
             continue
@@ -109,8 +113,9 @@ def fits(start: str) -> bool:
 def is_part(path: Path) -> bool:
     """Whether a file is read together with the abstracts file beside it, and so not by itself."""
     return any(
-        path.with_name(path.name.removesuffix(".gz").replace(kind, "abstracts") + zipped).is_file()
+        path.with_name(path.name.removesuffix(".gz").replace(kind, abstracts) + zipped).is_file()
         for kind in ("entities", "relations", "gold_standard")
+        for abstracts in _ABSTRACTS
         for zipped in ("", ".gz")
         if kind in path.name
     )
@@ -119,7 +124,7 @@ def is_part(path: Path) -> bool:
 class _Table:
     """The rows of a sibling file by document; each row knows its line."""
 
-    def __init__(self, path: Path | None, columns: int) -> None:
+    def __init__(self, path: Path | None, *columns: int) -> None:
         self.path = path
         self.rows: dict[str, list[tuple[int, list[str]]]] = {}
         if path is None:
@@ -127,7 +132,8 @@ class _Table:
         for line in numbered(path):
             if line.text.strip():
                 with located(path=path, line=line.number):
-                    row = _columns(line, columns)
+                    row = _columns(line, *columns)
+                    columns = (len(row),)
                 self.rows.setdefault(row[0], []).append((line.number, row))
 
     def take(self, identity: str) -> list[tuple[int, list[str]]]:
@@ -189,11 +195,11 @@ def _relation(row: list[str], identity: str, mentions: dict[str, Mention]) -> Re
     return Relation(identity, kind, arguments["Arg1"], arguments["Arg2"], attributes=attributes)
 
 
-def _columns(line: Line, count: int) -> list[str]:
+def _columns(line: Line, *counts: int) -> list[str]:
     columns = line.text.split("\t")
-    if len(columns) != count:
+    if len(columns) not in counts:
         raise FormatError(
-            f"expected {count} columns with tabs between, found {len(columns)}",
+            f"expected {' or '.join(map(str, counts))} columns with tabs between, found {len(columns)}",
             advice="give the *_abstracts.tsv file; the others are found beside it",
         )
     if not columns[0]:
@@ -204,7 +210,8 @@ def _columns(line: Line, count: int) -> list[str]:
 def _sibling(path: str | Path, kind: str) -> Path | None:
     """The file beside the abstracts that holds ``kind``, plain or gzip; none for standard input."""
     path = Path(path)
-    if "abstracts" not in path.name:
+    abstracts = next((word for word in _ABSTRACTS if word in path.name), None)
+    if abstracts is None:
         return None
-    plain = path.name.removesuffix(".gz").replace("abstracts", kind)
+    plain = path.name.removesuffix(".gz").replace(abstracts, kind)
     return next((path.with_name(name) for name in (plain, plain + ".gz") if path.with_name(name).is_file()), None)
