@@ -177,7 +177,7 @@ def test_a_column_that_is_not_there(tiny_model: Path, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize(
-    "name", ["iob/notes.tsv", "chemprot/notes_abstracts.tsv", "pubtator/notes.pubtator", "ade/DRUG-AE.rel"]
+    "name", ["iob/notes.tsv", "chemprot/notes_abstracts.tsv", "pubtator/notes.pubtator", "ade/notes_DRUG-AE.rel"]
 )
 def test_corpus_files_are_not_taken_for_tables(name: str) -> None:
     assert rows._kind(DATA / name) == {"iob": "iob", "ade": "ade"}.get(name[:3], name.split("/")[0])
@@ -201,7 +201,7 @@ def test_gold_is_not_looked_at(tiny_model: Path, capsys: pytest.CaptureFixture[s
 def test_each_corpus_is_asked_what_it_is_for(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = {
         name: {answer["task"] for answer in predicted(capsys, tiny_model, DATA / name)}
-        for name in ("iob/notes.tsv", "chemprot/notes_abstracts.tsv", "ade/DRUG-AE.rel", "bioc/notes.xml")
+        for name in ("iob/notes.tsv", "chemprot/notes_abstracts.tsv", "ade/notes_DRUG-AE.rel", "bioc/notes.xml")
     }
     assert list(asked.values()) == [{"ner"}, {"relation"}, {"classification"}, {"ner"}]
 

@@ -255,8 +255,8 @@ def test_the_wrong_file_of_a_release(release: Path) -> None:
 
 
 def test_ade_rows_are_documents_with_a_label() -> None:
-    first, second = ade.read(DATA / "ade" / "DRUG-AE.rel")
-    assert (first.id, first.meta["pmid"]) == ("DRUG-AE:1", "9000001")
+    first, second = ade.read(DATA / "ade" / "notes_DRUG-AE.rel")
+    assert (first.id, first.meta["pmid"]) == ("notes_DRUG-AE:1", "9000001")
     assert first.labels == (Label("ade-sentence", "adverse-effect", 0, len(first.text)),)
     assert [(mention.type, mention.start) for mention in first.mentions] == [("Drug", 0), ("Effect", 18)]
     assert first.relations == (Relation("R1", "adverse-effect", "T1", "T2"),)
@@ -264,13 +264,13 @@ def test_ade_rows_are_documents_with_a_label() -> None:
     drug, effect = second.mentions
     assert (drug.start, effect.start) == (34, 19)
     assert effect.meta == {"document_start": 219, "places": 2, "decided_by": "distance"}
-    negatives = list(ade.read(DATA / "ade" / "ADE-NEG.txt"))
+    negatives = list(ade.read(DATA / "ade" / "notes_ADE-NEG.txt"))
     assert [document.labels[0].value for document in negatives] == ["no-adverse-effect"] * 2
     assert negatives[1].text == "No | effect | was seen."
 
 
 def test_doses_are_not_effects() -> None:
-    (document,) = ade.read(DATA / "ade" / "DRUG-DOSE.rel")
+    (document,) = ade.read(DATA / "ade" / "notes_DRUG-DOSE.rel")
     assert (document.labels, document.relations[0].type) == ((), "dose")
     assert [mention.type for mention in document.mentions] == ["Drug", "Dose"]
 
@@ -303,7 +303,7 @@ def test_the_decision_is_recorded(row: str, starts: tuple[int, int], decided: st
 )
 def test_bad_ade(row: str, error: type[InputError], message: str, tmp_path: Path) -> None:
     path = tmp_path / "DRUG-AE.rel"
-    path.write_text((DATA / "ade" / "DRUG-AE.rel").read_text(encoding="utf-8") + row + "\n", encoding="utf-8")
+    path.write_text((DATA / "ade" / "notes_DRUG-AE.rel").read_text(encoding="utf-8") + row + "\n", encoding="utf-8")
     with pytest.raises(error) as caught:
         list(ade.read(path))
     assert str(caught.value).startswith(f"{path}:3: document DRUG-AE:3: ")

@@ -100,18 +100,21 @@ def lost(document: Document, format: str) -> Counter[str]:
     Counter({'labels': 1})
     """
     module = _written(format)
-    laid_out = _laid_out(document, module)
-    counts = losses.lost(laid_out, module.HOLDS)
-    counts["text"] += laid_out.text != document.text
-    for part in ("passages", "mentions", "relations", "labels", "questions", "sentences"):
-        counts[part] += max(0, len(getattr(document, part)) - len(getattr(laid_out, part)))
+    counts = losses.lost(document, module.HOLDS)
+    before = losses.kept(document, module.HOLDS)
+    after = _laid_out(before, module)
+    if after is not before:
+        counts["text"] += after.text != document.text
+        counts["mentions"] += sum((_written_out(before) - _written_out(after)).values())
+        for part in ("passages", "relations", "sentences"):
+            counts[part] += max(0, len(getattr(before, part)) - len(getattr(after, part)))
     return +counts
 
 
 def kept(document: Document, format: str) -> Document:
     """A document as it is read again from a file of a format that it was written to."""
     module = _written(format)
-    return losses.kept(_laid_out(document, module), module.HOLDS)
+    return _laid_out(losses.kept(document, module.HOLDS), module)
 
 
 def guess(path: str | Path) -> str:
@@ -180,6 +183,11 @@ def _laid_out(document: Document, module: ModuleType) -> Document:
     return laid_out
 
 
+def _written_out(document: Document) -> Counter[tuple[str, str]]:
+    """How often each mention stands there, whatever the blanks in it."""
+    return Counter((mention.type, "".join(mention.text.split())) for mention in document.mentions)
+
+
 def _written(format: str) -> ModuleType:
     module = _module(format)
     if not hasattr(module, "write"):
@@ -199,9 +207,15 @@ FORMATS = {
     "pubmed": "relatome.formats.pubmed",
     "bioc": "relatome.formats.bioc",
     "pubtator": "relatome.formats.pubtator",
+    "brat": "relatome.formats.brat",
     "ade": "relatome.formats.ade",
     "iob": "relatome.formats.iob",
     "chemprot": "relatome.formats.chemprot",
+    "squad": "relatome.formats.squad",
+    "bioasq": "relatome.formats.bioasq",
+    "pubmedqa": "relatome.formats.pubmedqa",
+    "medqa": "relatome.formats.medqa",
+    "blurb_bioasq": "relatome.formats.blurb_bioasq",
     "jsonl": "relatome.formats.jsonl",
     "text": "relatome.formats.text",
 }

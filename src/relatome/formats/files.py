@@ -239,6 +239,12 @@ def writing(path: str | Path | TextIO) -> Iterator[TextIO]:
                 binary = cast(BinaryIO, closing.enter_context(zipped))
             yield closing.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline="\n"))
         temporary.replace(target)
+    except UnicodeEncodeError as problem:
+        raise InputError(
+            f"this text cannot be written as UTF-8: it holds half a character, {problem.object[problem.start]!r}",
+            path=target,
+            advice="a lone surrogate is no character",
+        ) from None
     except FileNotFoundError:
         raise InputError("its folder does not exist", path=target, advice=f"mkdir -p {target.parent}") from None
     except PermissionError:

@@ -9,31 +9,44 @@
 Columns are separated by tabs, or by blanks where there is no tab; the first is the token, the last the tag, what lies
 between (part of speech, chunk) is not kept. ``-DOCSTART-`` lines start documents and may name them; without any, each
 sentence is a document. The corpora differ in how they tag: SciBERT's BC5CDR is IOB1 (a mention starts with ``I-``, with
-``B-`` only right after another), BioBERT's files have bare ``B`` and ``I``. conlleval's rules read all of these, and
-IOBES, alike; ``spans.scheme_of`` names the scheme, kept in ``document.meta["scheme"]`` where it is not IOB2.
+``B-`` only right after another), its EBM-NLP has no ``B`` at all (IO: neighbours of one type are one mention), BioBERT's
+files have bare ``B`` and ``I``. conlleval's rules read all of these, and IOBES, alike; the scheme is said in
+``document.meta["scheme"]`` where it is not IOB2.
 
 The original text is not in these files: the text is the tokens joined by one blank.
+
+References
+----------
+Tjong Kim Sang and Veenstra 1999 (the schemes), https://aclanthology.org/E99-1023 ; CoNLL-2003 (the files).
 """
 
 from __future__ import annotations
 
 import logging
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
 from relatome import sentences, spans
 from relatome.documents import Document, Mention, Span
 from relatome.errors import FormatError, InputError
-from relatome.formats.files import Line, OnReject, first_lines, located, numbered, settle, stem, writing
+from relatome.formats import losses
+from relatome.formats.files import Line, OnReject, first_lines, head, located, numbered, settle, shown, stem, writing
+
+HOLDS = frozenset({"text", "mentions", "sentences", "tokens"})
 
 _LOG = logging.getLogger(__name__)
 
-_DOCUMENT = "-DOCSTART-"
+_START = re.compile(r"-DOCSTART-(?=\s|$)")
 _TAG = re.compile(r"O|[BIES](-.+)?", re.DOTALL)
-_LINE = re.compile(r"-DOCSTART-|(?:[^\t]+\t)+(?:O|[BIES](?:-\S+)?)$")
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+_LINE = re.compile(r"-DOCSTART-(?:\s|$)|(?:[^\t]+\t)+(?:O|[BIES](?:-[^\t]+)?)\s*$")
+_BLANKS_LINE = re.compile(r"-DOCSTART-(?:\s|$)|(?:\S+ +)+(?:O|[BIES](?:-\S+)?)\s*$")
+_BEGINS = re.compile(r"[\t ]B(?:-\S+)?\r?$", re.MULTILINE)
+_ACCENTS = "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u200d\ufe00-\ufe0f\ufe20-\ufe2f"
+_TOKEN = re.compile(rf"\w[\w{_ACCENTS}]*|[^\w\s][{_ACCENTS}]*")
 
 
 def read(
@@ -50,7 +63,8 @@ def read(
     on_reject
         Told about a document that cannot be read, which is then left out; without it the error is raised.
     on_repair
-        Never told: a tag is read or it is not.
+        Told about a line without a tag, whose first column is then a token outside of all mentions; without it its
+        document is rejected.
 
     Raises
     ------
@@ -59,15 +73,20 @@ def read(
     """
     name = stem(path)
     count = 0
+    io = not _BEGINS.search(head(path))
     for identity, block in _documents(path):
         count += 1
         identity = identity or f"{name}:{count}"
+        repair = None if on_repair is None else _Repair(on_repair, path, identity)
         try:
-            with located(path=path, line=block[0][0].number, document=identity):
-                document = _document(identity, block, type)
+            with located(path=path, line=block[0][0].number if block else None, document=identity):
+                document, begins = _document(identity, block, type, repair)
         except InputError as problem:
             settle(problem, on_reject)
             continue
+        io = io and not begins
+        if io and document.meta:
+            document = replace(document, meta={"scheme": "IO"})
         yield document
 
 
@@ -78,7 +97,8 @@ def write(
 
     A document without tokens is cut into words and punctuation marks, and at the borders of its mentions, so that
     every mention can be tagged. Where mentions overlap the longest is written; where a mention does not end with a
-    token of its document, whole tokens are tagged; both are counted in a warning.
+    token of its document, whole tokens are tagged; both are counted in a warning. Sentences are not cut within a
+    mention.
 
     Parameters
     ----------
@@ -91,41 +111,115 @@ def write(
     -------
     int
         How many documents were written.
+
+    Raises
+    ------
+    FormatError
+        An id, a token or a type would not be read again as it is.
     """
     count = lost = widened = 0
     with writing(path) as stream:
         for document in documents:
-            count += 1
-            if apart:
-                stream.write(f"{_DOCUMENT} {document.id}\tO\n\n")
-            chosen = spans.longest_first(document.mentions)
-            lost += len(document.mentions) - len(chosen)
-            tokens = document.tokens or _tokens(document)
-            aligned = spans.align(chosen, tokens)
-            widened += aligned.inexact
-            tags = ["O"] * len(tokens)
-            tagged: list[spans.TokenSpan] = []
-            for mention, where in zip(chosen, aligned.ranges, strict=True):
-                if where and (not tagged or tagged[-1][1] <= where[0]):
-                    tagged.append((*where, mention.type))
-                else:
-                    lost += 1
-            tags = spans.spans_to_tags(tagged, len(tokens), scheme)
-            ends = {sentence.end for sentence in sentences.of(document, keep_mentions=True)}
-            for token, tag in zip(tokens, tags, strict=True):
-                word = "".join(document.text[token.start : token.end].split())
-                stream.write(f"{word}\t{tag}\n" + ("\n" if token.end in ends else ""))
-            if tokens and tokens[-1].end not in ends:
-                stream.write("\n")
+            with located(document=document.id):
+                layout = _Layout(losses.kept(document, HOLDS))
+                count += 1
+                lost += len(document.mentions) - len(layout.tagged)
+                widened += layout.widened
+                if apart:
+                    stream.write(_start(document.id) + "\n\n")
+                stream.writelines(layout.lines(scheme))
     if lost or widened:
         _LOG.warning("%d mentions overlap others and were not written, %d were widened to whole tokens", lost, widened)
     return count
 
 
 def fits(start: str) -> bool:
-    """Whether every line ends with a tag after a tab, or starts a document."""
+    """Whether every line ends with a tag after a tab; after a blank, only where the file begins with ``-DOCSTART-``."""
     lines = first_lines(start)
-    return bool(lines) and all(map(_LINE.match, lines))
+    if not lines:
+        return False
+    return all(map(_LINE.match, lines)) or bool(_START.match(lines[0]) and all(map(_BLANKS_LINE.match, lines)))
+
+
+def laid_out(document: Document) -> Document:
+    """A document of tokens with blanks between: what a file can give back of a text, and of mentions within tokens.
+
+    Examples
+    --------
+    >>> laid_out(Document("1", "VLZ-induced\\nfever.")).text
+    'VLZ - induced fever .'
+    """
+    return _Layout(document).document()
+
+
+class _Repair:
+    """Tells of a repair where it was."""
+
+    def __init__(self, on_repair: OnReject, path: str | Path, identity: str) -> None:
+        self.on_repair = on_repair
+        self.path = path
+        self.identity = identity
+
+    def __call__(self, problem: InputError) -> None:
+        problem.at(path=shown(self.path), document=self.identity)
+        self.on_repair(problem)
+
+
+class _Layout:
+    """A document as rows: its tokens, the mentions as ranges of them, its sentences as ranges of them."""
+
+    def __init__(self, source: Document) -> None:
+        self.source = source
+        chosen = spans.longest_first(source.mentions)
+        tokens = [token for token in source.tokens if source.text[token.start : token.end].split()]
+        tokens = tokens or list(_tokens(source))
+        self.words = ["".join(source.text[start:end].split()) for start, end in tokens]
+        aligned = spans.align(chosen, tokens)
+        self.widened = aligned.inexact
+        self.tagged: list[tuple[int, int, Mention]] = []
+        for mention, where in zip(chosen, aligned.ranges, strict=True):
+            if where and (not self.tagged or self.tagged[-1][1] <= where[0]):
+                self.tagged.append((*where, mention))
+        self.sentences = list(self._sentences(tokens))
+
+    def lines(self, scheme: spans.Scheme) -> Iterator[str]:
+        """The rows, a blank line after each sentence."""
+        at = 0
+        for first, last in self.sentences:
+            inside: list[spans.TokenSpan] = []
+            while at < len(self.tagged) and self.tagged[at][0] < last:
+                start, end, mention = self.tagged[at]
+                if mention.type != " ".join(mention.type.split()):
+                    raise FormatError(f"the type {mention.type!r} cannot be the last column of a line")
+                inside.append((start - first, end - first, mention.type))
+                at += 1
+            for word, tag in zip(
+                self.words[first:last], spans.spans_to_tags(inside, last - first, scheme), strict=True
+            ):
+                if _START.match(word) or "\0" in word:
+                    raise FormatError(f"the token {word!r} cannot be a line of its own")
+                yield f"{word}\t{tag}\n"
+            yield "\n"
+
+    def document(self) -> Document:
+        """The document that the rows are read as."""
+        return _joined(
+            self.source,
+            self.words,
+            self.sentences,
+            [(first, last, mention.type) for first, last, mention in self.tagged],
+        )
+
+    def _sentences(self, tokens: list[Span]) -> Iterator[tuple[int, int]]:
+        """The document's sentences as ranges of tokens; two that a mention reaches over are one."""
+        starts = [sentence.start for sentence in sentences.of(self.source, keep_mentions=True)]
+        inside = {index for first, last, _ in self.tagged for index in range(first + 1, last)}
+        of_token = [bisect_right(starts, token.start) for token in tokens]
+        borders = [
+            index for index in range(1, len(tokens)) if of_token[index] > of_token[index - 1] and index not in inside
+        ]
+        if tokens:
+            yield from zip([0, *borders], [*borders, len(tokens)], strict=True)
 
 
 Sentence = list[Line]
@@ -134,65 +228,89 @@ Sentence = list[Line]
 def _documents(path: str | Path) -> Iterator[tuple[str, list[Sentence]]]:
     """The id and the sentences of each document; the id is empty where the file has none."""
     identity, marked = "", False
-    sentences_: list[Sentence] = []
+    block: list[Sentence] = []
     sentence: Sentence = []
     for line in numbered(path):
-        starts = line.text.startswith(_DOCUMENT)
+        starts = _START.match(line.text)
         if (starts or not line.text.strip()) and sentence:
-            sentences_.append(sentence)
+            block.append(sentence)
             sentence = []
-        if sentences_ and (starts or not marked):
-            yield identity, sentences_
-            sentences_ = []
+        # A document with a name and nothing in it is one; a -DOCSTART- line without a name may only open the file.
+        if (block and not marked) or (starts and (block or identity)):
+            yield identity, block
+            block, identity = [], ""
         if starts:
             identity, marked = _identity(line.text), True
         elif line.text.strip():
             sentence.append(line)
     if sentence:
-        sentences_.append(sentence)
-    if sentences_:
-        yield identity, sentences_
+        block.append(sentence)
+    if block or identity:
+        yield identity, block
+
+
+def _start(identity: str) -> str:
+    line = f"-DOCSTART- {identity}\tO"
+    if "\n" in identity or _identity(line) != identity:
+        raise FormatError(f"the id {identity!r} would not be read again from a -DOCSTART- line")
+    return line
 
 
 def _identity(text: str) -> str:
     """The id on a ``-DOCSTART-`` line: ``-DOCSTART- (6794356)``; none on CoNLL-2003's ``-DOCSTART- -X- O O``."""
-    rest = text.removeprefix(_DOCUMENT).split("\t")[0 if not text.startswith(_DOCUMENT + "\t") else 1].strip()
+    rest = _START.sub("", text).split("\t")[0 if not text.startswith("-DOCSTART-\t") else 1].strip()
     if rest.startswith(("-X-", "O")) and not rest.strip("-XO "):
         return ""
     return rest[1:-1] if rest.startswith("(") and rest.endswith(")") else rest
 
 
-def _document(identity: str, block: list[Sentence], type: str) -> Document:
+def _document(identity: str, block: list[Sentence], type: str, on_repair: OnReject | None) -> tuple[Document, bool]:
+    """A document, and whether any of its mentions begins with ``B``."""
     words: list[str] = []
-    tokens: list[Span] = []
-    sentence_spans: list[Span] = []
-    mentions: list[Mention] = []
+    ranges: list[tuple[int, int]] = []
+    tagged: list[spans.TokenSpan] = []
     all_tags: list[list[str]] = []
-    end = -1
     for lines in block:
-        first = len(tokens)
+        first = len(words)
         tags: list[str] = []
         for line in lines:
-            word, tag = _columns(line)
-            tokens.append(Span(end + 1, end + 1 + len(word)))
-            end = tokens[-1].end
+            try:
+                word, tag = _columns(line)
+            except FormatError as problem:
+                if on_repair is None:
+                    raise
+                on_repair(problem)
+                word, tag = next(iter(line.text.split())), "O"
             words.append(word)
             tags.append(f"{tag}-{type}" if len(tag) == 1 and tag != "O" else tag)
-        sentence_spans.append(Span(tokens[first].start, end))
+        ranges.append((first, len(words)))
         all_tags.append(tags)
-        for start, stop, kind in spans.tags_to_spans(tags):
-            span = Span(tokens[first + start].start, tokens[first + stop - 1].end)
-            mentions.append(
-                Mention(f"T{len(mentions) + 1}", *span, kind, " ".join(words[first + start : first + stop]))
-            )
+        tagged += [(first + start, first + stop, kind) for start, stop, kind in spans.tags_to_spans(tags)]
+    document = _joined(Document(identity, ""), words, ranges, tagged)
     scheme = spans.scheme_of(all_tags)
-    return Document(
-        identity,
-        " ".join(words),
+    begins = any(tag[0] == "B" for tags in all_tags for tag in tags)
+    return (document if scheme == "IOB2" else replace(document, meta={"scheme": scheme})), begins
+
+
+def _joined(
+    document: Document, words: list[str], sentences_: list[tuple[int, int]], tagged: list[spans.TokenSpan]
+) -> Document:
+    """The document with the words as its text, one blank between them, and sentences and mentions laid on these."""
+    tokens: list[Span] = []
+    end = -1
+    for word in words:
+        tokens.append(Span(end + 1, end + 1 + len(word)))
+        end = tokens[-1].end
+    mentions = (
+        Mention(f"T{number}", tokens[first].start, tokens[last - 1].end, kind, " ".join(words[first:last]))
+        for number, (first, last, kind) in enumerate(tagged, start=1)
+    )
+    return replace(
+        document,
+        text=" ".join(words),
         mentions=tuple(mentions),
-        sentences=tuple(sentence_spans),
+        sentences=tuple(Span(tokens[first].start, tokens[last - 1].end) for first, last in sentences_),
         tokens=tuple(tokens),
-        meta={} if scheme == "IOB2" else {"scheme": scheme},
     ).check()
 
 

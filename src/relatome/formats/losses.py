@@ -40,7 +40,7 @@ PARTS: Mapping[str, str] = {
 
 EVERYTHING = frozenset(PARTS)
 
-_PLACES = frozenset({"line"})  # where in its file a text stood: no one misses it in another file
+ELSEWHERE = frozenset({"line", "scheme"})  # how and where its file had it: no one misses these in another file
 
 _R = TypeVar("_R", Mention, Relation, Label)
 
@@ -211,5 +211,5 @@ def _some(values: Mapping[str, Any], part: str, holds: Collection[str], gone: Co
     if part in holds:
         return dict(values)
     held = {key: value for key, value in values.items() if f"{part}.{key}" in holds}
-    gone[part] += sum(key not in held and key not in _PLACES for key in values)
+    gone[part] += sum(key not in held and key not in ELSEWHERE for key in values)
     return held
