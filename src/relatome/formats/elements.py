@@ -1,70 +1,49 @@
-"""XML elements one at a time, from files that may be hostile: what BioC and PubMed share.
+"""XML elements one at a time, from files that may be hostile: what all XML formats share.
 
 No document type is loaded, no entity is expanded, nothing is fetched. A file that declares entities, or uses one that
 only an unread document type could explain, is refused: its text would not be what its author sees. An element is
-handed over when it is complete and emptied afterwards, so memory holds one at a time.
+handed over when it is complete and emptied afterwards, so memory holds one at a time; what no one asked for is thrown
+away with the next one, and a file in which the next one does not come is refused. The parser tells only of the elements
+asked for: to be told of all of them takes twice the time of parsing.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from lxml import etree
 
 from relatome.errors import FormatError
-from relatome.formats.files import opened, shown
+from relatome.formats.files import MOST_BYTES_A_LINE, opened, shown
 
 _CHUNK_BYTES = 1 << 16
 
 
-def elements(path: str | Path, wanted: Collection[str]) -> Iterator[etree._Element]:
+def elements(path: str | Path, wanted: Collection[str], *, roots: Collection[str] = ()) -> Iterator[etree._Element]:
     """The complete elements of some names, in the order of the file; each is emptied when the next is asked for.
 
-    An element inside another wanted one is not handed over by itself.
+    An element inside another wanted one is not handed over by itself. Names are without namespace.
+
+    Parameters
+    ----------
+    path
+        The file, plain or gzip; ``"-"`` is standard input.
+    wanted
+        Names of the elements to hand over.
+    roots
+        What the file's first element may be called; anything, where it is empty.
 
     Raises
     ------
     FormatError
-        The file is not well-formed XML, or declares or uses entities; with the line.
+        The file is not well-formed XML, declares or uses entities, has another root, or holds more than 64 MB
+        without a wanted element or in one; with the line.
     """
-    parser = etree.XMLPullParser(
-        events=("start", "end"),
-        resolve_entities=False,
-        load_dtd=False,
-        dtd_validation=False,
-        attribute_defaults=False,
-        no_network=True,
-        huge_tree=False,
-    )
-    depth = 0  # how many wanted elements are open
-    first = True
     with opened(path) as stream:
         try:
-            while chunk := stream.read(_CHUNK_BYTES):
-                if first and b"<!ENTITY" in chunk:
-                    raise _entities(path)
-                parser.feed(chunk)
-                for event, element in parser.read_events():
-                    if first:
-                        dtd = element.getroottree().docinfo.internalDTD
-                        if dtd is not None and any(True for _ in dtd.iterentities()):
-                            raise _entities(path)
-                        first = False
-                    if not isinstance(element.tag, str):
-                        continue
-                    is_wanted = etree.QName(element).localname in wanted
-                    if is_wanted and event == "start":
-                        depth += 1
-                    elif is_wanted:
-                        depth -= 1
-                        if not depth:
-                            for entity in element.iter(etree.Entity):
-                                raise _entities(path, entity.text, element.sourceline)
-                            yield element
-                    if event == "end" and not depth:
-                        _forget(element)
-            parser.close()
+            yield from _elements(path, stream, wanted, roots)
         except etree.XMLSyntaxError as problem:
             message = problem.msg or "not XML"
             if "entity amplification" in message or "Entity" in message or "entity loop" in message:
@@ -78,21 +57,87 @@ def words(element: etree._Element | None) -> str:
     """All the text in an element, without its markup; a line break and the indentation round it become one blank."""
     if element is None:
         return ""
-    text = "".join(element.itertext(etree.Element))
+    text = "".join(element.itertext(etree.Element)) if len(element) else element.text or ""
     if "\n" in text:
         text = " ".join(line.strip(" \t") for line in text.split("\n"))
     return text.strip()
 
 
+def _elements(
+    path: str | Path, stream: io.BufferedReader, wanted: Collection[str], roots: Collection[str]
+) -> Iterator[etree._Element]:
+    chunk = _prolog(path, stream, roots)
+    parser = _parser(("start", "end"), [f"{{*}}{name}" for name in sorted(wanted)])
+    depth = 0  # how many wanted elements are open
+    waiting = 0  # bytes since one of them began or ended
+    while chunk:
+        parser.feed(chunk)
+        waiting += len(chunk)
+        for event, element in parser.read_events():
+            waiting = 0
+            if event == "start":
+                depth += 1
+                continue
+            depth -= 1
+            if not depth:
+                for entity in element.iter(etree.Entity):
+                    raise _entities(path, entity.text, element.sourceline)
+                yield element
+                _forget(element)
+        if waiting > MOST_BYTES_A_LINE:
+            what = "in one element" if depth else "without any of: " + ", ".join(sorted(wanted))
+            raise FormatError(f"more than {MOST_BYTES_A_LINE // 2**20} MB of XML {what}", path=shown(path))
+        chunk = stream.read(_CHUNK_BYTES)
+    parser.close()
+
+
+def _prolog(path: str | Path, stream: io.BufferedReader, roots: Collection[str]) -> bytes:
+    """The beginning of the file as far as its root, which a parser of its own has seen and found harmless."""
+    parser = _parser(("start",))
+    start = b""
+    while chunk := stream.read(_CHUNK_BYTES):
+        start += chunk
+        if b"<!ENTITY" in start[-len(chunk) - 8 :]:  # before an entity in an attribute can be expanded
+            raise _entities(path)
+        parser.feed(chunk)
+        for _, root in parser.read_events():
+            dtd = root.getroottree().docinfo.internalDTD
+            if dtd is not None and any(True for _ in dtd.iterentities()):
+                raise _entities(path)
+            name = etree.QName(root).localname
+            if roots and name not in roots:
+                raise FormatError(
+                    f"the root of this XML is <{name}>, not one of: {', '.join(sorted(roots))}",
+                    path=shown(path),
+                    line=root.sourceline,
+                )
+            return start
+        if len(start) > MOST_BYTES_A_LINE:
+            raise FormatError(f"{MOST_BYTES_A_LINE // 2**20} MB of XML without an element", path=shown(path))
+    parser.close()
+    return start
+
+
+def _parser(events: tuple[str, ...], tags: list[str] | None = None) -> etree.XMLPullParser:
+    return etree.XMLPullParser(
+        events=events,
+        tag=tags,
+        resolve_entities=False,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        no_network=True,
+        huge_tree=False,
+    )
+
+
 def _forget(element: etree._Element) -> None:
-    parent = element.getparent()
-    if parent is None:
-        return
-    tail = element.tail  # kept: it may be text of an element that is still open
-    element.clear()
-    while element.getprevious() is not None:
-        del parent[0]
-    element.tail = tail
+    """Empty an element and throw away what stands before it, at every level."""
+    element.clear(keep_tail=True)
+    while (parent := element.getparent()) is not None:
+        while element.getprevious() is not None:
+            del parent[0]
+        element = parent
 
 
 def _entities(path: str | Path, entity: str | None = None, line: int | None = None) -> FormatError:
