@@ -206,7 +206,7 @@ def test_a_hundred_thousand_mentions(format: str, tmp_path: Path) -> None:
     begun = time.monotonic()
     formats.write([document], tmp_path / "out", format)
     (again,) = formats.read(tmp_path / "out", format)
-    assert len(again.mentions) == 100_000
+    assert len(again.mentions) == len(formats.kept(document, format).mentions)  # all, or none are held
     assert time.monotonic() - begun < MOST_SECONDS
 
 
@@ -340,7 +340,7 @@ def test_cut_at_every_byte(format: str, name: str, lenient: bool, tmp_path: Path
     path = copied(format, name, tmp_path)
     told: list[InputError] = []
     with no_hang():
-        for length in range(0, len(data), 1 + len(data) // 1500):
+        for length in range(0, len(data), 1 + len(data) // 8000):
             path.write_bytes(data[:length])
             read: list[Document] = []
             problems: list[InputError] = []
@@ -353,9 +353,7 @@ def test_cut_at_every_byte(format: str, name: str, lenient: bool, tmp_path: Path
                 problems.append(problem)
             assert all(problem.path for problem in problems), problems
             if not lenient and not problems:
-                assert [document.text for document in read[:-1]] == [
-                    document.text for document in whole[: len(read) - 1]
-                ]
+                assert all(read[index].text == whole[index].text for index in range(len(read) - 1))
     assert all(problem.path for problem in told)
 
 

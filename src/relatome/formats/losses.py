@@ -2,6 +2,10 @@
 
 A format that can be written names in its ``HOLDS`` the parts that a written file keeps. From it follow the loss report
 of ``relatome convert`` and the contract of the tests: reading what was written gives ``kept(document, HOLDS)`` back.
+
+Where a format also gives a document another shape (PubTator's one line of text, IOB's tokens with blanks between), its
+module has ``laid_out(document)``, the document in that shape; then ``laid_out(kept(document, HOLDS))`` comes back, and
+what changes by it is counted too: see ``relatome.formats.lost`` and ``relatome.formats.kept``.
 """
 
 from __future__ import annotations
