@@ -373,7 +373,11 @@ def test_all_mistakes_at_once(mine: Path) -> None:
         ('ids = ["3"]', "ids = [3]", "'protocols.official.splits.dev.ids' should be a list of texts, not [3]"),
         ('ids = ["3"]', 'id = ["3"]', "unknown key 'protocols.official.splits.dev.id': did you mean 'ids'?"),
         ('kind = "clean"', 'kind = "rows"', "protocols.clean: kind 'rows' needs a 'label'"),
-        ('kind = "clean"', 'kind = "cleen"', "'protocols.clean.kind' should be one of files, rows, clean, by_document"),
+        (
+            'kind = "clean"',
+            'kind = "cleen"',
+            "'protocols.clean.kind' should be one of files, rows, clean, strict, by_document, folds",
+        ),
         ('kind = "clean"', 'kind = "clean"\nshares = [0.5, 0.5]', "shares should be three numbers that add up to 1"),
         ('kind = "clean"', 'kind = "clean"\nseed = "x"', "'protocols.clean.seed' should be a whole number, not 'x'"),
         ('kind = "clean"', 'kind = "clean"\nlabel = "x"', "protocols.clean.label 'x' is none of: (there are none)"),

@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar, cast
 
+from relatome.corpora.splits import fold_names
 from relatome.errors import CorpusError, SettingsError
 
 T = TypeVar("T")
@@ -25,8 +26,10 @@ CANONICAL_TYPES = ("Chemical", "Disease", "Gene", "Variant", "Species", "CellLin
 """What entity types are called across corpora; a card maps its corpus's own names to these."""
 
 TASKS = ("ner", "relation", "classification")
-KINDS = ("files", "rows", "clean", "by_document")
+KINDS = ("files", "rows", "clean", "strict", "by_document", "folds")
 SPLITS = ("train", "dev", "test")
+IDS = ("pmid", "own")
+OVERLAPS = ("document", "text", "sentence", "near-duplicate", "repeated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +117,19 @@ class Protocol:
     Parameters
     ----------
     kind
-        ``files``: the corpus came divided; ``rows``, ``clean``, ``by_document``: see ``relatome.corpora.splits``.
+        ``files``: the corpus came divided; the others: see ``relatome.corpora.splits``.
     leaks
         Whether the same sentence or document can be on both sides, as in some published protocols.
     read, needs
         All the corpus's files, for the kinds that divide it themselves.
     label
         The label that is kept in proportion.
+    folds
+        How many, for that kind; each is a split.
     """
 
     name: str
-    kind: Literal["files", "rows", "clean", "by_document"]
+    kind: Literal["files", "rows", "clean", "strict", "by_document", "folds"]
     note: str = ""
     leaks: bool = False
     splits: tuple[Split, ...] = ()
@@ -133,11 +138,48 @@ class Protocol:
     label: str = ""
     shares: tuple[float, float, float] = (0.7, 0.15, 0.15)
     seed: int = 42
+    folds: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of its splits."""
-        return tuple(split.name for split in self.splits) if self.kind == "files" else SPLITS
+        if self.kind == "files":
+            return tuple(split.name for split in self.splits)
+        return fold_names(self.folds) if self.kind == "folds" else SPLITS
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Something shared that is known: between two splits, two corpora, or (``repeated``) inside one split.
+
+    Parameters
+    ----------
+    kind
+        ``document``: the same id; ``text``: the same whole text; ``sentence``: the same row or sentence;
+        ``near-duplicate``; ``repeated``: the same whole text earlier in the same part.
+    split
+        What is counted in, such as ``"test"``; ``"train+dev"`` for several, empty for all.
+    against
+        Splits of this corpus, ``"train"``, or of another: ``"biored train+dev"``; empty for ``repeated``.
+    count, of
+        How many of the documents (or rows) of ``split``, of how many.
+    protocol
+        How the corpus is divided; empty: its default.
+    label
+        Only the documents with this label.
+    source
+        Who says so: a paper, or what it was counted with.
+    """
+
+    name: str
+    kind: Literal["document", "text", "sentence", "near-duplicate", "repeated"]
+    count: int
+    of: int
+    split: str = ""
+    against: str = ""
+    protocol: str = ""
+    label: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +194,9 @@ class Card:
         The format that reads its files.
     unit
         What one document is: ``"abstract"`` or ``"sentence"``.
+    ids
+        What its documents are called by: ``"pmid"`` (an abstract's default; a row's article is in its ``pmid`` all the
+        same), or ``"own"`` (a row's default), which say nothing outside this corpus.
     types
         The corpus's entity types to canonical ones.
     exhaustive
@@ -169,6 +214,8 @@ class Card:
         Whether a model trained on it may be shipped.
     counts, published
         Per protocol and split, what is counted in these very files and what the paper or task overview says.
+    overlaps
+        What it is known to repeat and to share, by a name of their own; the audit finds them again.
 
     Examples
     --------
@@ -201,6 +248,8 @@ class Card:
     defects: tuple[str, ...] = ()
     counts: Mapping[str, Any] = field(default_factory=dict)
     published: Mapping[str, Any] = field(default_factory=dict)
+    ids: Literal["pmid", "own"] = "own"
+    overlaps: Mapping[str, Overlap] = field(default_factory=dict)
 
     @property
     def entity_types(self) -> tuple[str, ...]:
@@ -257,6 +306,7 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
     problems: list[str] = []
     table = _Table(values, "", problems)
     unknown = table.unknown(Card.__dataclass_fields__)
+    ids = "pmid" if values.get("unit") == "abstract" else "own"
     card = Card(
         name=table.text("name"),
         title=table.text("title"),
@@ -282,6 +332,8 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
         defects=table.texts("defects", default=()),
         counts=table.get("counts", dict, "a table", {}),
         published=table.get("published", dict, "a table", {}),
+        ids=cast(Literal["pmid", "own"], table.choice("ids", IDS) if "ids" in values else ids),
+        overlaps=_overlaps(table),
     )
     problems[:0] = unknown
     if not problems:
@@ -341,7 +393,12 @@ def _protocols(table: _Table) -> dict[str, Protocol]:
             splits = tuple(_split(split_name, split) for split_name, split in entry.tables("splits", required=True))
             protocols[name] = Protocol(name, "files", note, leaks, splits)
         else:
-            entry.only("kind", "note", "leaks", "read", "needs", "label", "shares", "seed")
+            part = "folds" if kind == "folds" else "shares"
+            entry.only("kind", "note", "leaks", "read", "needs", "label", part, "seed")
+            folds = entry.get("folds", int, "a whole number", 10) if kind == "folds" else 0
+            if kind == "folds" and not 2 <= folds <= 1000:
+                table.problems.append(f"{entry.where}folds should be from 2 to 1000, not {folds}")
+                folds = 2
             shares = entry.get("shares", list, "three numbers that add up to 1", [0.7, 0.15, 0.15])
             if (
                 len(shares) != 3
@@ -352,7 +409,7 @@ def _protocols(table: _Table) -> dict[str, Protocol]:
                 shares = [0.7, 0.15, 0.15]
             protocols[name] = Protocol(
                 name,
-                cast(Literal["rows", "clean", "by_document"], kind),
+                cast(Literal["rows", "clean", "strict", "by_document", "folds"], kind),
                 note,
                 leaks,
                 read=entry.texts("read"),
@@ -360,8 +417,28 @@ def _protocols(table: _Table) -> dict[str, Protocol]:
                 label=entry.text("label", ""),
                 shares=(float(shares[0]), float(shares[1]), float(shares[2])),
                 seed=entry.get("seed", int, "a whole number", 42),
+                folds=folds,
             )
     return protocols
+
+
+def _overlaps(table: _Table) -> dict[str, Overlap]:
+    found = {}
+    for name, entry in table.tables("overlaps"):
+        entry.only(*(key for key in Overlap.__dataclass_fields__ if key != "name"))
+        kind = cast(
+            Literal["document", "text", "sentence", "near-duplicate", "repeated"], entry.choice("kind", OVERLAPS)
+        )
+        count, of = (entry.get(key, int, "a whole number") for key in ("count", "of"))
+        if not 0 <= count <= of:
+            table.problems.append(f"{entry.where}count should be from 0 to 'of', not {count} of {of}")
+        against = entry.text("against", "")
+        if bool(against) == (kind == "repeated"):
+            wrong = "says 'against', and 'repeated' has none" if against else "is missing its 'against'"
+            table.problems.append(f"{entry.where.rstrip('.')} {wrong}")
+        split, protocol, label = (entry.text(key, "") for key in ("split", "protocol", "label"))
+        found[name] = Overlap(name, kind, count, of, split, against, protocol, label, entry.text("source", ""))
+    return found
 
 
 def _split(name: str, entry: _Table) -> Split:
@@ -410,6 +487,19 @@ def _contradictions(card: Card) -> list[str]:
         for split in protocol.splits:
             for other in split.without:
                 known(other, protocol.names, f"protocols.{protocol.name}.splits.{split.name}.without:")
+    values = [value for label in card.labels.values() for value in label.values]
+    for overlap in card.overlaps.values():
+        where = f"overlaps.{overlap.name}"
+        if overlap.label:
+            known(overlap.label, values, f"{where}.label")
+        if (overlap.protocol or card.protocol) not in card.protocols:
+            known(overlap.protocol, card.protocols, f"{where}.protocol")
+            continue
+        names = card.protocols[overlap.protocol or card.protocol].names
+        own = "" if " " in overlap.against else overlap.against  # another corpus's splits are on its own card
+        for named in (*overlap.split.split("+"), *own.split("+")):
+            if named:
+                known(named, names, f"{where}: split")
     return problems
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
@@ -13,14 +14,12 @@ from relatome import sentences
 from relatome.corpora import splits
 from relatome.corpora.card import Card, Protocol, Split
 from relatome.corpora.files import verified
+from relatome.corpora.splits import LEAST_WORDS
 from relatome.documents import Document, Mention
 from relatome.errors import CorpusError, InputError
 from relatome.lookup import pick
 
 _log = logging.getLogger(__name__)
-
-LEAST_WORDS = 5
-"""A sentence shorter than this ("A case report.") says nothing about where it comes from, inside a whole abstract."""
 
 
 class Corpus:
@@ -57,6 +56,35 @@ class Corpus:
         """The names of a protocol's splits."""
         return self.protocol(protocol).names
 
+    def named(self, split: str, protocol: str | None = None) -> tuple[str, ...]:
+        """The splits that such a text names: one, several joined by ``+``, or all ``without`` some.
+
+        Examples
+        --------
+        >>> from relatome import corpora
+        >>> corpora.load("bc5cdr").named("without test")
+        ('train', 'dev')
+        """
+        chosen = self.protocol(protocol)
+        known = {name: name for name in chosen.names}
+        what = f"split of {self.card.name!r} ({chosen.name})"
+        without = split.startswith(_WITHOUT)
+        parts = split.removeprefix(_WITHOUT).split("+")
+        found = tuple(dict.fromkeys(pick(name.strip(), known, what) for name in parts))
+        return tuple(name for name in chosen.names if name not in found) if without else found
+
+    def pmid(self, document: Document) -> str:
+        """The PubMed id of the article it comes from, where that is known; else nothing."""
+        found = str(document.meta.get("pmid") or (source_of(document) if self.card.ids == "pmid" else ""))
+        return found if _PMID.fullmatch(found) else ""
+
+    def compared(self, document: Document) -> list[str]:
+        """What two splits must not share: the row, or the sentences of an abstract that are long enough to tell."""
+        if self.card.unit == "sentence":
+            return [splits.normalised(document.text)]
+        texts = (splits.normalised(document.text[start:end]) for start, end in sentences.of(document))
+        return [text for text in texts if len(text.split()) >= LEAST_WORDS]
+
     def path(self, file: str) -> Path:
         """Where one of the card's files lies, its sha256 verified.
 
@@ -74,7 +102,7 @@ class Corpus:
         Parameters
         ----------
         split
-            ``"train"``, ``"dev"``, ``"test"``, or several: ``"train+dev"``.
+            ``"train"``, ``"dev"``, ``"test"``, or several: ``"train+dev"``, ``"without fold-1"``.
         protocol
             One of the card's; its default one if not given.
         canonical
@@ -88,9 +116,7 @@ class Corpus:
             A file is absent or wrong (at once), or its documents are not what the card says (on the way).
         """
         chosen = self.protocol(protocol)
-        known = {name: name for name in chosen.names}
-        what = f"split of {self.card.name!r} ({chosen.name})"
-        wanted = tuple(dict.fromkeys(pick(name.strip(), known, what) for name in split.split("+")))
+        wanted = self.named(split, protocol)
         if chosen.kind == "files":
             by_name = {part.name: part for part in chosen.splits}
             paths = [(by_name[name], self._paths(by_name[name])) for name in wanted]
@@ -101,15 +127,24 @@ class Corpus:
             found = self._of_division(chosen, frozenset(wanted), self._paths(chosen))
         return (self._canonical(document) for document in found) if canonical else found
 
+    def by_split(self, protocol: str | None = None, *, canonical: bool = True) -> Iterator[tuple[str, Document]]:
+        """Every document of a protocol with the name of its split, the files read once."""
+        chosen = self.protocol(protocol)
+        ids: dict[str, list[str]] = {split: [] for split in chosen.names}
+        for split, document in self._by_split(chosen):
+            ids[split].append(document.id)
+            yield split, self._canonical(document) if canonical else document
+        digest = hashlib.sha256()
+        for split in chosen.names:
+            digest.update("".join(f"{split}\t{identity}\n" for identity in sorted(ids[split])).encode())
+        self._hashes[chosen.name] = digest.hexdigest()
+
     def split_hash(self, protocol: str | None = None) -> str:
         """A sha256 over the sorted document ids of each split: equal if and only if the division is the same."""
         chosen = self.protocol(protocol)
         if chosen.name not in self._hashes:
-            digest = hashlib.sha256()
-            for split in chosen.names:
-                ids = sorted(document.id for document in self.documents(split, protocol=chosen.name, canonical=False))
-                digest.update("".join(f"{split}\t{identity}\n" for identity in ids).encode())
-            self._hashes[chosen.name] = digest.hexdigest()
+            for _ in self.by_split(chosen.name, canonical=False):
+                pass
         return self._hashes[chosen.name]
 
     def _paths(self, part: Split | Protocol) -> list[Path]:
@@ -141,10 +176,24 @@ class Corpus:
             )
 
     def _of_division(self, protocol: Protocol, wanted: frozenset[str], paths: list[Path]) -> Iterator[Document]:
+        assigned = self._division(protocol, paths)
+        return (document for document in self._read(paths) if assigned[document.id] in wanted)
+
+    def _by_split(self, protocol: Protocol) -> Iterator[tuple[str, Document]]:
+        if protocol.kind == "files":
+            for part in protocol.splits:
+                for document in self._of_split(protocol, part, self._paths(part)):
+                    yield part.name, document
+            return
+        paths = self._paths(protocol)
+        assigned = self._division(protocol, paths)
+        for document in self._read(paths):
+            yield assigned[document.id], document
+
+    def _division(self, protocol: Protocol, paths: list[Path]) -> dict[str, str]:
         if protocol.name not in self._assigned:
             self._assigned[protocol.name] = self._divide(protocol, paths)
-        assigned = self._assigned[protocol.name]
-        return (document for document in self._read(paths) if assigned[document.id] in wanted)
+        return self._assigned[protocol.name]
 
     def _divide(self, protocol: Protocol, paths: list[Path]) -> dict[str, str]:
         """The split of every document, by id."""
@@ -161,23 +210,20 @@ class Corpus:
             ids.append(document.id)
             classes.append(values.index(answer) if answer in values else 0)
             documents.append(f"document {source_of(document)}")
-            if protocol.kind == "clean":
-                texts.append([f"text {text}" for text in self._sentences(document)])
+            if protocol.kind in ("clean", "strict"):
+                texts.append([f"text {text}" for text in self.compared(document)])
         if protocol.kind == "rows":
             names = splits.rows(classes, shares=protocol.shares, seed=protocol.seed)
-        elif protocol.kind == "clean":
+        elif protocol.kind in ("clean", "strict"):
+            if protocol.kind == "strict":
+                _join_near_duplicates(texts)
             keys = [[document, *text] for document, text in zip(documents, texts, strict=True)]
             names = splits.clean(keys, classes, shares=protocol.shares, seed=protocol.seed)
+        elif protocol.kind == "folds":
+            names = splits.folds(documents, classes, number=protocol.folds, seed=protocol.seed)
         else:
             names = splits.by_document(documents, classes, shares=protocol.shares, seed=protocol.seed)
         return dict(zip(ids, names, strict=True))
-
-    def _sentences(self, document: Document) -> list[str]:
-        """What two splits must not share: the row, or the sentences of an abstract that are long enough to tell."""
-        if self.card.unit == "sentence":
-            return [splits.normalised(document.text)]
-        texts = (splits.normalised(document.text[start:end]) for start, end in sentences.of(document))
-        return [text for text in texts if len(text.split()) >= LEAST_WORDS]
 
     def _read(self, paths: Iterable[Path]) -> Iterator[Document]:
         """The documents of the files; what is known to be wrong with them is put right, anything else is an error."""
@@ -219,5 +265,21 @@ class Corpus:
 
 
 def source_of(document: Document) -> str:
-    """The article a document comes from: its ``pmid`` where a row has one, else its own id."""
-    return str(document.meta.get("pmid") or document.id)
+    """The article a document comes from: its ``pmid`` or ``source`` where a row has one, else its own id."""
+    return str(document.meta.get("pmid") or document.meta.get("source") or document.id)
+
+
+def _join_near_duplicates(texts: list[list[str]]) -> None:
+    """Give rows with near-duplicate texts a key in common."""
+    rows: dict[str, list[int]] = {}
+    for row, own in enumerate(texts):
+        for text in own:
+            rows.setdefault(text, []).append(row)
+    names = list(rows)
+    for one, other in splits.near_duplicates([name.removeprefix("text ") for name in names]):
+        for row in (rows[names[one]][0], rows[names[other]][0]):  # the first holds for all with the same text
+            texts[row].append(f"near {one} {other}")
+
+
+_WITHOUT = "without "
+_PMID = re.compile(r"[1-9]\d{0,8}")

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import relatome.corpora as corpora
 from relatome import sentences
-from relatome.corpora.corpus import LEAST_WORDS, Corpus, source_of
+from relatome.corpora.corpus import Corpus, source_of
 from relatome.corpora.files import data_folder
-from relatome.corpora.splits import normalised
+from relatome.corpora.splits import LEAST_WORDS, normalised
 from relatome.documents import Document
 from relatome.errors import CorpusError
 

@@ -5,16 +5,31 @@ random_state=42)``, then the held-back part in half the same way. Rows that repe
 rebuilt here step by step (``StratifiedShuffleSplit._iter_indices`` and ``_approximate_mode``; numpy's ``RandomState``
 stream is frozen), so that the published test rows come out on a machine without scikit-learn. A test compares the two.
 
-``clean`` puts rows that share a document or a sentence, directly or through others, on the same side.
+``clean`` puts rows that share a document or a sentence, directly or through others, on the same side. ``strict`` does so
+with near-duplicates too. It is a kind of its own because models were trained on ``clean``'s train rows: to change which
+rows those are, under the same name, would put some of them into test and no hash of a published score would fit again.
+
+Near-duplicates are found here without hashing, all of them: by the prefix filter of Chaudhuri et al. 2006 and Bayardo
+et al. 2007 (two sets that are alike share one of their rarest members). A split, and the clean part of a score, must
+not depend on a random permutation, a library's version or whether it is installed; the audit, which reads far more,
+uses MinHash.
+
+References
+----------
+Chaudhuri, Ganti, Kaushik 2006, A primitive operator for similarity joins in data cleaning, ICDE.
+Bayardo, Ma, Srikant 2007, Scaling up all pairs similarity search, WWW.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import pairwise
 from math import ceil
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +37,13 @@ if TYPE_CHECKING:
 
 Shares = tuple[float, float, float]
 NAMES = ("train", "dev", "test")
+
+NEAR = 0.8
+"""From which share of words and pairs of neighbours in common (Jaccard) two sentences are near-duplicates: a sentence of
+twenty words with another word in one place has 0.86, with two of them 0.73."""
+
+LEAST_WORDS = 5
+"""A sentence shorter than this ("A case report.") says nothing about where it comes from, inside a whole abstract."""
 
 
 def rows(classes: Sequence[int], *, shares: Shares = (0.7, 0.15, 0.15), seed: int = 42) -> tuple[str, ...]:
@@ -69,36 +91,7 @@ def clean(
     >>> clean([["pmid 1", "a"], ["pmid 2", "a"], ["pmid 3", "b"]], [0, 0, 0], shares=(0.6, 0.2, 0.2))
     ('train', 'train', 'dev')
     """
-    members: dict[int, list[int]] = {}
-    for row, component in enumerate(components(keys)):
-        members.setdefault(component, []).append(row)
-    groups = list(members.values())
-    Random(seed).shuffle(groups)
-    groups.sort(key=len, reverse=True)  # stable: the large ones first, equals in drawn order
-    number = max(classes, default=0) + 1
-    total = [classes.count(value) for value in range(number)]
-    wanted = [[share * count for count in total] for share in shares]
-    given = [[0] * number for _ in shares]
-    names = [""] * len(keys)
-    for group in groups:
-        adds = [0] * number
-        for row in group:
-            adds[classes[row]] += 1
-        # The change of sum((given - wanted)^2 / wanted) over the classes: the split that lacks these rows the most.
-        costs = [
-            sum(
-                add * (add + 2 * (have - want)) / max(want, 1e-9)
-                for add, have, want in zip(adds, given[part], wanted[part], strict=True)
-                if add
-            )
-            for part in range(len(shares))
-        ]
-        part = costs.index(min(costs))
-        for value in range(number):
-            given[part][value] += adds[value]
-        for row in group:
-            names[row] = NAMES[part]
-    return tuple(names)
+    return tuple(NAMES[part] for part in _grouped(keys, classes, shares, seed))
 
 
 def by_document(
@@ -112,6 +105,26 @@ def by_document(
     ('train', 'train', 'dev', 'test')
     """
     return clean([[document] for document in documents], classes, shares=shares, seed=seed)
+
+
+def folds(
+    documents: Sequence[Hashable], classes: Sequence[int], *, number: int = 10, seed: int = 42
+) -> tuple[str, ...]:
+    """Each row's fold, ``fold-1`` and so on, all of a size, with the rows of one document kept together.
+
+    Examples
+    --------
+    >>> folds(["1", "1", "2", "3", "4"], [0, 0, 0, 0, 0], number=2)
+    ('fold-1', 'fold-1', 'fold-2', 'fold-2', 'fold-1')
+    """
+    parts = _grouped([[document] for document in documents], classes, [1 / number] * number, seed)
+    names = fold_names(number)
+    return tuple(names[part] for part in parts)
+
+
+def fold_names(number: int) -> tuple[str, ...]:
+    """``fold-1`` to ``fold-number``."""
+    return tuple(f"fold-{one}" for one in range(1, number + 1))
 
 
 def components(keys: Sequence[Iterable[Hashable]]) -> tuple[int, ...]:
@@ -138,6 +151,82 @@ def components(keys: Sequence[Iterable[Hashable]]) -> tuple[int, ...]:
     return tuple(root(row) for row in range(len(keys)))
 
 
+def shingles(text: str) -> set[str]:
+    """What two normalised texts are compared by: their words, and their pairs of neighbouring words.
+
+    Examples
+    --------
+    >>> sorted(shingles("rash after gold"))
+    ['after', 'after gold', 'gold', 'rash', 'rash after']
+    """
+    words = text.split()
+    return {*words, *(f"{one} {two}" for one, two in pairwise(words))}
+
+
+def near_duplicates(
+    texts: Sequence[str], others: Sequence[str] | None = None, *, least: float = NEAR
+) -> Iterator[tuple[int, int]]:
+    """Every pair of near-duplicates, by number: within ``texts``, or of a text and one of ``others``.
+
+    Parameters
+    ----------
+    texts, others
+        Normalised, each text once. One of fewer than `LEAST_WORDS` words has no near-duplicate.
+    least
+        Of `shingles` in common, by Jaccard.
+
+    Examples
+    --------
+    >>> from string import ascii_lowercase
+    >>> words = " ".join(ascii_lowercase[:16])
+    >>> list(near_duplicates([words, words + " and more", "aspirin caused a severe bleeding"]))
+    [(0, 1)]
+    """
+    count: Counter[str] = Counter()
+    for text in (*texts, *(others or ())):
+        count.update(shingles(text))
+    rank = {name: number for number, (name, _) in enumerate(sorted(count.items(), key=lambda one: (one[1], one[0])))}
+    index: dict[int, list[int]] = {}  # a member among the rarest of a text -> those texts
+    known: list[frozenset[int]] = []
+
+    def members(text: str) -> frozenset[int]:
+        return frozenset(rank[name] for name in shingles(text)) if _long(text) else frozenset()
+
+    def rarest(found: frozenset[int]) -> list[int]:
+        """As many as two sets this alike cannot both be without."""
+        return sorted(found)[: len(found) - ceil(least * len(found) - 1e-9) + 1] if found else []
+
+    def put(found: frozenset[int]) -> None:
+        known.append(found)
+        for name in rarest(found):
+            index.setdefault(name, []).append(len(known) - 1)
+
+    for text in others or ():
+        put(members(text))
+    for number, text in enumerate(texts):
+        mine = members(text)
+        for other in sorted({other for name in rarest(mine) for other in index.get(name, ())}):
+            if alike(mine, known[other], least=least):
+                yield (number, other) if others is not None else (other, number)
+        if others is None:
+            put(mine)
+
+
+def alike(one: AbstractSet[Any], other: AbstractSet[Any], *, least: float = NEAR) -> bool:
+    """Whether two sets have at least this share of their members in common.
+
+    Examples
+    --------
+    >>> alike({1, 2, 3, 4}, {1, 2, 3, 4, 5}), alike({1, 2, 3}, {1, 2, 3, 4})
+    (True, False)
+    """
+    fewer, more = sorted((len(one), len(other)))
+    if fewer < least * more - 1e-9:
+        return False
+    common = len(one & other)
+    return common >= least * (fewer + more - common) - 1e-9
+
+
 def normalised(text: str) -> str:
     """The text as it is compared: lower case, words only, one blank between them.
 
@@ -149,6 +238,46 @@ def normalised(text: str) -> str:
     'drug induced qt prolongation n 3'
     """
     return " ".join(_NO_WORD.sub(" ", text.lower()).split())
+
+
+def _grouped(
+    keys: Sequence[Iterable[Hashable]], classes: Sequence[int], shares: Sequence[float], seed: int
+) -> list[int]:
+    """The number of each row's part, of as many parts as there are shares."""
+    members: dict[int, list[int]] = {}
+    for row, component in enumerate(components(keys)):
+        members.setdefault(component, []).append(row)
+    groups = list(members.values())
+    Random(seed).shuffle(groups)
+    groups.sort(key=len, reverse=True)  # stable: the large ones first, equals in drawn order
+    number = max(classes, default=0) + 1
+    total = [classes.count(value) for value in range(number)]
+    wanted = [[share * count for count in total] for share in shares]
+    given = [[0] * number for _ in shares]
+    parts = [0] * len(keys)
+    for group in groups:
+        adds = [0] * number
+        for row in group:
+            adds[classes[row]] += 1
+        # The change of sum((given - wanted)^2 / wanted) over the classes: the split that lacks these rows the most.
+        costs = [
+            sum(
+                add * (add + 2 * (have - want)) / max(want, 1e-9)
+                for add, have, want in zip(adds, given[part], wanted[part], strict=True)
+                if add
+            )
+            for part in range(len(shares))
+        ]
+        part = costs.index(min(costs))
+        for value in range(number):
+            given[part][value] += adds[value]
+        for row in group:
+            parts[row] = part
+    return parts
+
+
+def _long(text: str) -> bool:
+    return text.count(" ") >= LEAST_WORDS - 1
 
 
 def _stratified(labels: NDArray[np.int64], held_back: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
