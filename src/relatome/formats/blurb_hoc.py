@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from relatome.documents import Document, Label
+from relatome.documents import Document, Label, Span
 from relatome.errors import FormatError, InputError
 from relatome.formats.files import OnReject, first_lines, located, numbered, settle
 from relatome.formats.hoc import HALLMARKS, LABEL
@@ -96,4 +96,5 @@ def _document(cells: list[str], line: str) -> Document:
         )
     on = [hallmark for hallmark, answer in zip(HALLMARKS, answers.split(","), strict=True) if answer.endswith("_1")]
     labels = tuple(Label(LABEL, hallmark, 0, len(text)) for hallmark in on)
-    return Document(index, text, labels=labels, meta={"source": place[1]}).check()
+    sentences = (Span(0, len(text)),)
+    return Document(index, text, labels=labels, sentences=sentences, meta={"source": place[1]}).check()

@@ -87,7 +87,7 @@ def _files(path: str | Path) -> Iterator[str | Path]:
         return
     found = sorted(file for file in Path(path).rglob("*.xml") if file.is_file() and not file.name.startswith("."))
     if not found:
-        raise InputError("no .xml file is in this folder", path=shown(path))
+        raise InputError("this is a folder, not a file, and no .xml file is in it", path=shown(path))
     yield from found
 
 

@@ -8,8 +8,9 @@ The columns are separated by tabs, the masks are ``@GENE$``, ``@DISEASE$``, ``@C
 arguments overlap BLURB has one mask for both, ``@CHEM-GENE$``, ``@DRUG-DRUG$``.
 
 The row is the document: the original names are not in the file and are not made up. A mask is a mention whose text is
-the mask itself (``@GENE$``), of the type it names, at its true place in the row, so that the row is an ordinary candidate
-pair to the relation task; a mask for both is two mentions at one place. The head is the chemical or drug, then the gene,
+the mask itself (``@GENE$``), of the type it names, at its true place in the row, and the row is one sentence even where
+it holds a full stop, so that it is an ordinary candidate pair to the relation task. A mask for both is two mentions, its
+two halves (``@CHEM`` and ``GENE$``). The head is the chemical or drug, then the gene,
 then the disease; of two drugs, the first. The answer is in the row twice: as a ``relation`` label over the whole row, as
 it is written (``"1"``, ``"CPR:4"``, ``"DDI-effect"``), which is what BioBERT classifies; and, unless it is one of the
 words for none, as a relation: ``association`` for a bare yes, else the label.
@@ -25,7 +26,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from relatome.documents import Document, Label, Mention, Relation
+from relatome.documents import Document, Label, Mention, Relation, Span
 from relatome.errors import FormatError, InputError
 from relatome.formats.files import Line, OnReject, first_lines, located, numbered, settle, stem
 
@@ -118,17 +119,18 @@ def _document(identity: str, cells: list[str], columns: int, line: Line) -> Docu
         mentions=(head, tail),
         relations=() if label in NONE else (Relation("R1", kind, "T1", "T2"),),
         labels=(Label(LABEL, label, 0, len(text)),),
+        sentences=(Span(0, len(text)),),
         meta={"source": source[1] or source[2]} if source else {},
     ).check()
 
 
 def _arguments(text: str, identity: str) -> tuple[Mention, Mention]:
-    found = [
-        (_LONG.get(kind, kind), match.start(), match.end())
-        for match in _MASK.finditer(text)
-        for kind in match.groups()
-        if kind
-    ]
+    found: list[tuple[str, int, int]] = []
+    for match in _MASK.finditer(text):
+        first, second = match.groups()
+        found.append((_LONG.get(first, first), match.start(), match.end(1) if second else match.end()))
+        if second:
+            found.append((_LONG.get(second, second), match.start(2), match.end()))
     if len(found) != 2:
         raise FormatError(
             f"expected two masked arguments such as @GENE$ and @DISEASE$ (or one @CHEM-GENE$ for both), "

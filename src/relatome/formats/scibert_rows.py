@@ -5,7 +5,7 @@
 The marks are taken out, so that the text is the sentence again and the mentions stand in it by offset; ``<< >>`` is the
 first mention (``T1``, the head), ``[[ ]]`` the second. Which of them is the chemical the file does not say (``<< >>`` is
 the one that stands first in every row), so both have the type ``Argument``, and the relation's direction is that of
-the marks. The label is a relation, and also a ``relation`` label over the whole row, which is what SciBERT classifies.
+the marks. A row is one sentence, whatever full stops it holds. The label is a relation, and also a ``relation`` label over the whole row, which is what SciBERT classifies.
 
 References
 ----------
@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from relatome.documents import Document, Label, Mention, Relation
+from relatome.documents import Document, Label, Mention, Relation, Span
 from relatome.errors import FormatError, InputError, MarkerError
 from relatome.formats.files import OnReject, json_keys, located, numbered, settle, stem
 
@@ -88,6 +88,7 @@ def _document(identity: str, line: str) -> Document:
         mentions=(Mention("T1", *first, TYPE, text[slice(*first)]), Mention("T2", *second, TYPE, text[slice(*second)])),
         relations=(Relation("R1", row["label"], "T1", "T2"),),
         labels=(Label(LABEL, row["label"], 0, len(text)),),
+        sentences=(Span(0, len(text)),),
     ).check()
 
 
