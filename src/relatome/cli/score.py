@@ -43,6 +43,7 @@ def score(
     outside: Annotated[
         str | None, typer.Option("--outside", "-o", help="conll: the tag outside chunks, with -r.")
     ] = None,
+    bare: Annotated[str | None, typer.Option(metavar="NAME", help="conll: the type of bare B and I tags.")] = None,
     entities: Annotated[
         str | None, typer.Option(metavar="FILE", help="drugprot, chemprot: the entities file, to check arguments by.")
     ] = None,
@@ -68,7 +69,7 @@ def score(
     pick(chosen, {**dict.fromkeys(_OTHERS), **texts}, f"output format of {scorer}")
     given = {
         "labels": _list(labels), "types": _list(types), "classes": _list(classes), "match": match, "scheme": scheme,
-        "raw": raw or None, "delimiter": delimiter, "outside": outside, "entities": entities, "documents": documents,
+        "raw": raw or None, "delimiter": delimiter, "outside": outside, "bare": bare, "entities": entities, "documents": documents,
     }  # fmt: skip
     arguments: dict[str, Any] = module.read(gold, predicted, **_options(scorer, module.read, given))
     if chosen in texts:

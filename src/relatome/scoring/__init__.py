@@ -23,14 +23,21 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from relatome.scoring import classification, ner, relations
+from relatome.scoring import bioasq, blurb, classification, conll, multilabel, ner, relations, similarity, squad, words
 from relatome.scoring.measure import Measure
 from relatome.scoring.score import Report, Score
 
 __all__ = ["SCORERS", "Measure", "Report", "Score"]
 
 SCORERS: dict[str, ModuleType] = {
+    conll.NAME: conll,
     ner.NAME: ner,
     relations.NAME: relations,
     classification.NAME: classification,
+    multilabel.NAME: multilabel,
+    words.NAME: words,
+    similarity.NAME: similarity,
+    bioasq.NAME: bioasq,
+    squad.NAME: squad,
+    blurb.NAME: blurb,
 }
