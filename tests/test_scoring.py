@@ -69,6 +69,7 @@ GOLDEN: dict[str, tuple[Any, Any, dict[str, Any], dict[tuple[str, str | None], t
         {
             ("accuracy", None): (1 / 2, 6),
             ("errors", None): (3.0, 6),
+            ("mcc", None): (0.0, 6),
             ("precision", "no"): (2 / 3, 4),
             ("recall", "no"): (1 / 2, 4),
             ("f1", "no"): (4 / 7, 4),
@@ -190,8 +191,9 @@ def test_bounds(name, seed):
     gold, predicted, options = random_case(name, seed)
     for score in SCORERS[name].score(gold, predicted, **options, resamples=100).scores:
         top = 300 if score.name == "errors" else 1
-        assert 0 <= score.value <= top
-        assert 0 <= score.low <= score.high <= top
+        least = -1 if score.name == "mcc" else 0
+        assert least <= score.value <= top
+        assert least <= score.low <= score.high <= top
         assert score.support >= 0
 
 
@@ -276,7 +278,7 @@ SIGNATURES = {
     },
     "classification": {
         "scorer": "classification",
-        "scorer_version": 1,
+        "scorer_version": 2,
         "match": "label",
         "averaging": ["class", "micro", "macro", "weighted"],
         "classes": ["A", "B", "C"],
@@ -455,4 +457,5 @@ def test_unusable_class_lists(name, what):
 
 
 def test_modules_are_the_registry():
-    assert {"ner": ner, "relations": relations, "classification": classification} == SCORERS
+    assert [module.NAME for module in SCORERS.values()] == list(SCORERS)
+    assert {"ner": ner, "relations": relations, "classification": classification}.items() <= SCORERS.items()

@@ -33,6 +33,7 @@ def test_equal_to_scikit_learn(seed, present, counted):
     assert report.value("errors") == sum(t != a for t, a in zip(truth, answer, strict=True))
     numbers = sklearn.metrics.precision_recall_fscore_support
     per_class = numbers(truth, answer, labels=LABELS, zero_division=np.nan)
+    assert report.value("mcc") == pytest.approx(sklearn.metrics.matthews_corrcoef(truth, answer))
     for position, label in enumerate(LABELS):
         found = [report.value(name, label) for name in NAMES]
         assert found == pytest.approx([column[position] for column in per_class[:3]], nan_ok=True, abs=1e-12)
@@ -89,9 +90,41 @@ def test_brier_equals_scikit_learn(seed):
     score = report.score("brier")
     assert score.value == pytest.approx(theirs)
     assert score.low < score.value < score.high
-    assert [s.name for s in report.scores[:4]] == ["accuracy", "errors", "brier", "precision"]
+    assert [s.name for s in report.scores[:5]] == ["accuracy", "errors", "mcc", "brier", "precision"]
     perfect = classification.score(truth, truth, labels=LABELS, probabilities=np.eye(4)[[*map(LABELS.index, truth)]])
     assert perfect.value("brier") == 0
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_ranks_equal_scikit_learn(seed, grouped):
+    """One class against all others, rounded so that probabilities tie; also with documents drawn twice."""
+    truth, answer = rows(seed)
+    probabilities = np.round(np.random.default_rng(seed).dirichlet(np.ones(4), size=200), 2)
+    probabilities[:, 0] += 1 - probabilities.sum(axis=1)
+    probabilities = np.clip(probabilities, 0, 1)
+    groups = [str(row % 20) for row in range(200)] if grouped else None
+    measured = classification.measure(truth, answer, labels=LABELS, groups=groups, probabilities=probabilities)
+    weights = np.random.default_rng(seed + 50).integers(0, 3, size=(1, len(measured.units))).astype(float)
+    weights[0, :4] = 1
+    of_rows = weights[0][[measured.units.index(group) for group in groups]] if groups else weights[0]
+    found = dict(zip(((c.name, c.class_) for c in measured.cells), measured.value(weights)[0].tolist(), strict=True))
+    auroc, auprc = [], []
+    for position, label in enumerate(LABELS):
+        positive = np.array(truth) == label
+        auroc.append(sklearn.metrics.roc_auc_score(positive, probabilities[:, position], sample_weight=of_rows))
+        auprc.append(
+            sklearn.metrics.average_precision_score(positive, probabilities[:, position], sample_weight=of_rows)
+        )
+        assert found["auroc", label] == pytest.approx(auroc[-1])
+        assert found["auprc", label] == pytest.approx(auprc[-1])
+    assert found["auroc", "macro"] == pytest.approx(np.mean(auroc))
+    assert found["auprc", "macro"] == pytest.approx(np.mean(auprc))
+
+
+def test_mcc_of_one_class_is_undefined_not_zero():
+    assert math.isnan(classification.score(["a"] * 5, ["a"] * 5, labels=["a", "b"]).value("mcc"))
+    assert math.isnan(classification.score(["a", "b"], ["a", "a"], labels=["a", "b"]).value("mcc"))
 
 
 def test_all_rows_of_one_class_is_scored_with_the_other_undefined():

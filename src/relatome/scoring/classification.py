@@ -1,25 +1,28 @@
-"""One label per row: accuracy, errors, per-class numbers and their averages, with intervals by document or by row.
+"""One label per row: accuracy, errors, MCC, per-class numbers and their averages, with intervals by document or by row.
 
 The numbers of scikit-learn's ``classification_report`` with ``zero_division=nan`` (see ``prf``), from an explicit label
-list: the list is never guessed from the rows, where a label that happens to be absent would shift every average.
+list: the list is never guessed from the rows, where a label that happens to be absent would shift every average. With
+probabilities also the Brier score, and AUROC and average precision (AUPRC) of each class against all others. Matthews'
+coefficient is Gorodkin's for several classes (https://doi.org/10.1016/j.compbiolchem.2004.09.006); where only one class
+is said, or is there, it is undefined (scikit-learn gives 0).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from relatome.errors import ScoreError
-from relatome.scoring import prf
+from relatome.scoring import examples, prf, ranks
 from relatome.scoring.measure import Cell, Measure
-from relatome.scoring.resampling import RESAMPLES, Floats, of_sums
+from relatome.scoring.resampling import RESAMPLES, Floats, of_sums, units_of
 from relatome.scoring.score import Report
 
 NAME = "classification"
-VERSION = 1
+VERSION = 2  # 2: with MCC; AUROC and AUPRC where there are probabilities
 
 Probabilities: TypeAlias = Sequence[Sequence[float]] | npt.NDArray[np.floating]
 
@@ -37,7 +40,7 @@ def score(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Report:
-    """Accuracy, the count of errors, and precision, recall and F1 per class and averaged.
+    """Accuracy, the count of errors, MCC, and precision, recall and F1 per class and averaged.
 
     Parameters
     ----------
@@ -52,7 +55,7 @@ def score(
         The labels that enter the averages, such as all but "no relation"; all when left out.
     probabilities
         (rows, labels), in the order of ``labels``: adds ``brier``, the mean over rows of the squared distance
-        to the gold label (Brier 1950; from 0 to 2).
+        to the gold label (Brier 1950; from 0 to 2), ``auroc`` and ``auprc`` per class and macro.
     resamples
         Of documents or rows, for the intervals; 0 gives none.
     seed
@@ -102,31 +105,101 @@ def measure(
     if probabilities is not None:
         columns.append(((_probabilities(probabilities, len(labels)) - identity[truth]) ** 2).sum(axis=1)[:, None])
     counts = np.concatenate(columns, axis=1)
-    units, counts = _grouped(counts, groups)
+    units, place = units_of(rows, groups)
+    summed = np.zeros((len(units), counts.shape[1]))
+    np.add.at(summed, place, counts)
 
     positions = [index[label] for label in averaged]
     support = np.bincount(truth, minlength=len(labels)).tolist()
-    whole = (Cell("accuracy", None, rows), Cell("errors", None, rows))
+    whole = (Cell("accuracy", None, rows), Cell("errors", None, rows), Cell("mcc", None, rows))
     brier = () if probabilities is None else (Cell("brier", None, rows),)
+    by_rank = () if probabilities is None else _rank_cells(labels, support, positions)
+    value = of_sums(summed, _value(len(labels), positions))
     return Measure(
         scorer=NAME,
         version=VERSION,
-        cells=(*whole, *brier, *prf.cells(labels, support, _AVERAGES, counted=positions)),
+        cells=(*whole, *brier, *prf.cells(labels, support, _AVERAGES, counted=positions), *by_rank),
         units=units,
         unit="row" if groups is None else "document",
-        value=of_sums(counts, _value(len(labels), positions)),
+        value=value if probabilities is None else _with_ranks(value, truth, probabilities, place, positions),
         signature={"match": "label", "averaging": ["class", *_AVERAGES], "classes": averaged, "labels": list(labels)},
     )
 
 
+def read(
+    gold: str | None, predicted: str, *, labels: Sequence[str] | None = None, classes: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """The arguments of ``measure`` from files of examples (see ``examples``), matched by id.
+
+    Parameters
+    ----------
+    gold
+        ``None`` where the predictions' file holds the gold too, as ``relatome evaluate --predictions`` writes it.
+    labels
+        All there are; those the file says, or the names of its probabilities, when left out.
+    classes
+        Those that enter the averages.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read.
+    ScoreError
+        Ids are missing or stand twice, nothing says the labels, or some rows have probabilities and some have none.
+    """
+    found = examples.sides(gold, predicted)
+    names = examples.labels_of(found, labels)
+    counted = classes or (found.options or {}).get("counted")
+    return {
+        "gold": [examples.label(row.gold, row, found) for row in found.rows],
+        "predicted": [examples.label(row.predicted, row, found) for row in found.rows],
+        "labels": names,
+        "groups": examples.documents(found.rows),
+        "counted": counted and [str(name) for name in counted],
+        "probabilities": examples.probabilities(found.rows, names),
+    }
+
+
 def _value(labels: int, positions: Sequence[int]) -> Callable[[Floats], Floats]:
     def value(sums: Floats) -> Floats:
-        per_label, rest = sums[:, : 3 * labels], sums[:, 3 * labels :]
+        per_label, rest = sums[:, : 3 * labels].reshape(len(sums), labels, 3), sums[:, 3 * labels :]
         right, rows, distance = rest[:, :1], rest[:, 1:2], rest[:, 2:]
-        whole = (prf.ratio(right, rows), rows - right, distance / rows)
-        return np.concatenate(
-            (*whole, prf.values(per_label.reshape(len(sums), labels, 3), _AVERAGES, counted=positions)), axis=1
-        )
+        said, there = per_label[..., 1], per_label[..., 2]
+        together = right * rows - (said * there).sum(axis=1, keepdims=True)
+        spread = rows**2 - (said**2).sum(axis=1, keepdims=True), rows**2 - (there**2).sum(axis=1, keepdims=True)
+        whole = (prf.ratio(right, rows), rows - right, prf.ratio(together, np.sqrt(spread[0] * spread[1])))
+        return np.concatenate((*whole, distance / rows, prf.values(per_label, _AVERAGES, counted=positions)), axis=1)
+
+    return value
+
+
+def _rank_cells(labels: Sequence[str], support: Sequence[int], positions: Sequence[int]) -> tuple[Cell, ...]:
+    per_class = [Cell(name, label, support[index]) for index, label in enumerate(labels) for name in ("auroc", "auprc")]
+    together = sum(support[index] for index in positions)
+    return (*per_class, Cell("auroc", "macro", together), Cell("auprc", "macro", together))
+
+
+def _with_ranks(
+    sums: Callable[[Floats], Floats],
+    truth: npt.NDArray[np.intp],
+    probabilities: Probabilities,
+    place: npt.NDArray[np.intp],
+    positions: Sequence[int],
+) -> Callable[[Floats], Floats]:
+    """The values of the sums, then AUROC and AUPRC of each class, then their means over the classes counted."""
+    table = np.asarray(probabilities, dtype=np.float64)
+    scores = [
+        (ranks.auroc(truth == index, table[:, index]), ranks.average_precision(truth == index, table[:, index]))
+        for index in range(table.shape[1])
+    ]
+
+    def value(weights: Floats) -> Floats:
+        of_rows = weights[:, place]
+        found = np.concatenate([one(of_rows) for both in scores for one in both], axis=1)
+        entering = found.reshape(len(found), -1, 2)[:, list(positions)]
+        defined = ~np.isnan(entering)
+        macro = prf.ratio(np.where(defined, entering, 0).sum(axis=1), defined.sum(axis=1))
+        return np.concatenate((sums(weights), found, macro), axis=1)
 
     return value
 
@@ -180,14 +253,3 @@ def _probabilities(given: Probabilities, labels: int) -> Floats:
             first = ", ".join(map(str, rows[:3])) + (" ..." if len(rows) > 3 else "")
             raise ScoreError(f"probabilities are {what} in {len(rows)} row{'s' if len(rows) > 1 else ''}: row {first}")
     return table
-
-
-def _grouped(counts: Floats, groups: Sequence[str] | None) -> tuple[tuple[str, ...], Floats]:
-    """The units of resampling and their counts: each document's rows added up, documents in the order of their ids."""
-    if groups is None:
-        return tuple(map(str, range(1, len(counts) + 1))), counts
-    units = sorted(set(groups))
-    position = {unit: number for number, unit in enumerate(units)}
-    summed = np.zeros((len(units), counts.shape[1]))
-    np.add.at(summed, [position[group] for group in groups], counts)
-    return tuple(units), summed

@@ -16,7 +16,7 @@ Array shapes: R resamples, D documents (or rows, where a corpus has no documents
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import NormalDist
 from typing import TypeAlias
 
@@ -102,6 +102,22 @@ def weights(documents: int, *, resamples: int = RESAMPLES, seed: int = 0) -> Ite
     """
     _check(resamples, seed)
     return _weights(documents, resamples, seed, max(1, _CELLS // max(1, documents)))
+
+
+def units_of(rows: int, groups: Sequence[str] | None) -> tuple[tuple[str, ...], npt.NDArray[np.intp]]:
+    """What is resampled, and the unit (N,) of each row: documents in the order of their ids, or the rows themselves.
+
+    Examples
+    --------
+    >>> units, place = units_of(3, ["b", "a", "b"])
+    >>> units, place.tolist()
+    (('a', 'b'), [1, 0, 1])
+    """
+    if groups is None:
+        return tuple(map(str, range(1, rows + 1))), np.arange(rows)
+    units = sorted(set(groups))
+    position = {unit: number for number, unit in enumerate(units)}
+    return tuple(units), np.fromiter((position[group] for group in groups), dtype=np.intp, count=rows)
 
 
 def bootstrap(value: Value, documents: int, *, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
