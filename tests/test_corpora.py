@@ -346,8 +346,8 @@ def test_all_mistakes_at_once(mine: Path) -> None:
         "unknown key 'titel': did you mean 'title'?",
         "'title' is missing",
         "'ship' should be true or false, not 'no'",
-        "'unit' should be one of abstract, sentence, not 'abstrakt': did you mean 'abstract'?",
-        "'tasks' should be among ner, relation, classification, not 'nre': did you mean 'ner'?",
+        "'unit' should be one of abstract, sentence, pair, article, not 'abstrakt': did you mean 'abstract'?",
+        "'tasks' should be among ner, relation, classification, multilabel, similarity, not 'nre': did you mean 'ner'?",
         "'licence' is empty",
         "files.a.txt.sha256 should be 64 lower-case hex digits, not 'XY",
     ):

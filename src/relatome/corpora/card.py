@@ -22,10 +22,16 @@ from relatome.errors import CorpusError, SettingsError
 
 T = TypeVar("T")
 
-CANONICAL_TYPES = ("Chemical", "Disease", "Gene", "Variant", "Species", "CellLine")
-"""What entity types are called across corpora; a card maps its corpus's own names to these."""
+CANONICAL_TYPES = (
+    "Chemical", "Disease", "Gene", "Variant", "Species", "CellLine", "CellType", "DNA", "RNA", "Anatomy", "Region",
+    "Dose", "Population", "Intervention", "Outcome", "Entity",
+)  # fmt: skip
+"""What entity types are called across corpora; a card maps its corpus's own names to these. ``Region`` is a domain,
+motif or family of genes or proteins, or a stretch of DNA; ``Entity`` is one of several kinds that the corpus does not
+tell apart."""
 
-TASKS = ("ner", "relation", "classification")
+TASKS = ("ner", "relation", "classification", "multilabel", "similarity")
+UNITS = ("abstract", "sentence", "pair", "article")
 KINDS = ("files", "rows", "clean", "strict", "by_document", "folds")
 SPLITS = ("train", "dev", "test")
 IDS = ("pmid", "own")
@@ -34,19 +40,28 @@ OVERLAPS = ("document", "text", "sentence", "near-duplicate", "repeated")
 
 @dataclass(frozen=True, slots=True)
 class CorpusFile:
-    """One file of a corpus, named relative to the data folder.
+    """One file of a corpus, or a folder of small ones, named relative to the data folder.
 
     Parameters
     ----------
     sha256
-        Of the file as it lies in the data folder, compressed if its name says so.
+        Of the file as it lies in the data folder, compressed if its name says so. Of a folder: of the lines that
+        ``sha256sum`` prints for the files in it, in the order of their names (``LC_ALL=C; sha256sum * | sha256sum``).
     source
-        Where it stands in the repository that the card's origin names.
+        Where it stands in the repository that the card's origin names; a member of an archive there is
+        ``ARCHIVE.zip!MEMBER``.
+    content
+        For a file that was compressed for the data folder: the sha256 of what is inside. The file may lie there
+        uncompressed as well, under its name without ``.gz``.
+    members
+        How many files a folder has; 0 for a file.
     """
 
     name: str
     sha256: str
     source: str = ""
+    content: str = ""
+    members: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +92,20 @@ class LabelType:
     Parameters
     ----------
     values
-        The answers, in class order (0, 1 ...).
+        The answers, in class order (0, 1 ...); none where the answer is a number.
     positive
         The answer that a single F1 is about; empty where there is none.
+    multiple
+        Whether several can be true of one text, or none.
+    scale
+        The least and the greatest number that the answer can be, for one that is a number (written as text).
     """
 
     name: str
     values: tuple[str, ...]
     positive: str = ""
+    multiple: bool = False
+    scale: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +214,7 @@ class Card:
     reader
         The format that reads its files.
     unit
-        What one document is: ``"abstract"`` or ``"sentence"``.
+        What one document is: ``"abstract"``, ``"sentence"``, ``"pair"`` (of sentences) or ``"article"``.
     ids
         What its documents are called by: ``"pmid"`` (an abstract's default; a row's article is in its ``pmid`` all the
         same), or ``"own"`` (a row's default), which say nothing outside this corpus.
@@ -212,6 +233,10 @@ class Card:
         document it is an error.
     ship
         Whether a model trained on it may be shipped.
+    held_out
+        Whether no model may see its test split, whatever corpus it is trained on. Not so for a test set that overlaps
+        the train set of a corpus it does not belong to, or a second division of a corpus with one of its own: what
+        it would take away is said in the card's defects, and the audit counts it.
     counts, published
         Per protocol and split, what is counted in these very files and what the paper or task overview says.
     overlaps
@@ -228,7 +253,7 @@ class Card:
     title: str
     version: str
     reader: str
-    unit: Literal["abstract", "sentence"]
+    unit: Literal["abstract", "sentence", "pair", "article"]
     origin: Mapping[str, str]
     files: Mapping[str, CorpusFile]
     protocols: Mapping[str, Protocol]
@@ -249,6 +274,7 @@ class Card:
     counts: Mapping[str, Any] = field(default_factory=dict)
     published: Mapping[str, Any] = field(default_factory=dict)
     ids: Literal["pmid", "own"] = "own"
+    held_out: bool = True
     overlaps: Mapping[str, Overlap] = field(default_factory=dict)
 
     @property
@@ -312,7 +338,7 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
         title=table.text("title"),
         version=table.text("version"),
         reader=table.text("reader"),
-        unit=cast(Literal["abstract", "sentence"], table.choice("unit", ("abstract", "sentence"))),
+        unit=cast(Literal["abstract", "sentence", "pair", "article"], table.choice("unit", UNITS)),
         origin=table.strings("origin"),
         files=_files(table),
         protocols=_protocols(table),
@@ -333,6 +359,7 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
         counts=table.get("counts", dict, "a table", {}),
         published=table.get("published", dict, "a table", {}),
         ids=cast(Literal["pmid", "own"], table.choice("ids", IDS) if "ids" in values else ids),
+        held_out=table.flag("held_out", True),
         overlaps=_overlaps(table),
     )
     problems[:0] = unknown
@@ -346,13 +373,19 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
 def _files(table: _Table) -> dict[str, CorpusFile]:
     files = {}
     for name, entry in table.tables("files", required=True):
-        entry.only("sha256", "source")
+        entry.only("sha256", "source", "content", "members")
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
             table.problems.append(f"files.{name!r} leaves the data folder; file names are relative to it, with '/'")
-        sha256 = entry.text("sha256")
-        if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
-            table.problems.append(f"{entry.where}sha256 should be 64 lower-case hex digits, not {sha256!r}")
-        files[name] = CorpusFile(name, sha256, entry.text("source", ""))
+        digests = {"sha256": entry.text("sha256"), "content": entry.text("content", "")}
+        for key, digest in digests.items():
+            if digest and not re.fullmatch("[0-9a-f]{64}", digest):
+                table.problems.append(f"{entry.where}{key} should be 64 lower-case hex digits, not {digest!r}")
+        if digests["content"] and not name.endswith(".gz"):
+            table.problems.append(f"{entry.where}content is for files that end in .gz")
+        members = entry.get("members", int, "a whole number", 0)
+        if members < 0:
+            table.problems.append(f"{entry.where}members should be how many files the folder has, not {members}")
+        files[name] = CorpusFile(name, digests["sha256"], entry.text("source", ""), digests["content"], members)
     return files
 
 
@@ -376,10 +409,19 @@ def _relations(table: _Table) -> dict[str, RelationType]:
 def _labels(table: _Table) -> dict[str, LabelType]:
     labels = {}
     for name, entry in table.tables("labels"):
-        entry.only("values", "positive")
-        labels[name] = LabelType(name, entry.texts("values"), entry.text("positive", ""))
-        if labels[name].positive and labels[name].positive not in labels[name].values:
-            table.problems.append(f"{entry.where}positive {labels[name].positive!r} is none of its values")
+        if "scale" in entry.values:
+            entry.only("scale")
+            ends = entry.get("scale", list, "two numbers, the lesser first", [])
+            if len(ends) != 2 or not all(isinstance(end, int | float) for end in ends) or ends[0] >= ends[1]:
+                table.problems.append(f"{entry.where}scale should be two numbers, the lesser first, not {ends!r}")
+                ends = [0.0, 1.0]
+            labels[name] = LabelType(name, (), scale=(float(ends[0]), float(ends[1])))
+            continue
+        entry.only("values", "positive", "multiple")
+        label = LabelType(name, entry.texts("values"), entry.text("positive", ""), entry.flag("multiple", False))
+        if label.positive and label.positive not in label.values:
+            table.problems.append(f"{entry.where}positive {label.positive!r} is none of its values")
+        labels[name] = label
     return labels
 
 

@@ -40,25 +40,39 @@ def verified(name: str, card: Card, *, beside: Path | None = None) -> Path:
     """
     file = card.files[name]
     folders = [folder for folder in (beside, data_folder()) if folder is not None]
-    path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    names = (name, name.removesuffix(".gz")) if file.content else (name,)
+    path = next((folder / name for folder in folders for name in names if present(folder / name)), None)
     if path is None:
         where = " or ".join(str(folder) for folder in folders)
         raise CorpusError(
-            f"corpus {card.name!r} needs the file {name!r}, which is not in {where}",
+            f"corpus {card.name!r} needs the {'folder' if file.members else 'file'} {name!r}, which is not in {where}",
             advice=f"set RELATOME_DATA to the folder that holds it, or put it there from {_origin(name, card)}",
         )
-    if (found := sha256_of(path)) != file.sha256:
+    expected = file.sha256 if path.name == Path(name).name else file.content
+    if (found := sha256_of(path)) != expected:
         raise CorpusError(
             f"this is not the file that card {card.name!r} version {card.version} describes: "
-            f"its sha256 is {found}, expected {file.sha256}",
+            f"its sha256 is {found}, expected {expected}",
             path=path,
             advice=f"get it again from {_origin(name, card)}",
         )
     return path
 
 
+def present(path: Path) -> bool:
+    """Whether there is such a file, or a folder that is not empty."""
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))
+
+
 def sha256_of(path: Path) -> str:
-    """The file's sha256, remembered for as long as the file stays the same."""
+    """The file's sha256, remembered for as long as the file stays the same; of a folder, see ``CorpusFile``.
+
+    Hidden files of a folder do not count: systems put some there by themselves.
+    """
+    if path.is_dir():
+        files = sorted((file.name, file) for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        lines = "".join(f"{sha256_of(file)}  {name}\n" for name, file in files)
+        return hashlib.sha256(lines.encode()).hexdigest()
     stat = path.stat()
     signature = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
     key = str(path.absolute())

@@ -2,9 +2,9 @@
 
 Corpora overlap: an abstract of one corpus's train set is in another's test set, and the sentence rows of ADE come from
 abstracts that others annotate. So what is held out is held out for every corpus: the documents listed in
-``NEVER_TRAIN.tsv`` (columns ``pmid`` and ``test_set``; ids only) and, for every corpus of the catalogue, the documents
-and sentences of its test split. Sentences are compared as words (``splits.normalised``), and looked for anywhere in a
-document, whatever its own sentence boundaries.
+``NEVER_TRAIN.tsv`` (columns ``pmid`` and ``test_set``; ids only) and, for every corpus of the catalogue whose card does not
+say ``held_out = false``, the documents and sentences of its test split. Sentences are compared as words
+(``splits.normalised``), and looked for anywhere in a document, whatever its own sentence boundaries.
 """
 
 from __future__ import annotations
@@ -173,16 +173,22 @@ def _everything(
     missing = []
     for name in corpora.names():
         corpus = corpora.load(name)
+        if not corpus.card.held_out:
+            continue
+        if "test" not in corpus.splits():
+            if any("test" in splits for splits in corpus.card.published.values()):
+                missing.append(name)  # it has one, which is not in its files
+            continue
         try:
-            documents = list(corpus.documents("test", canonical=False)) if "test" in corpus.splits() else []
+            documents = list(corpus.documents("test", canonical=False))
         except CorpusError as problem:
             _log.warning("the sentences of %s's test split are not held out: %s", name, problem)
-            documents = []
-        if not documents:
             missing.append(name)
+            continue
         test_set = _TEST_SPLIT.format(name)
         for document in documents:
-            _add(pmids, source_of(document), test_set)
+            if pmid := corpus.pmid(document):  # an id of its own says nothing outside its corpus
+                _add(pmids, pmid, test_set)
             for text in _texts(document, corpus):
                 _add(texts, text, test_set)
     return pmids, texts, tuple(missing)
