@@ -150,7 +150,7 @@ def test_module_says_who_it_is_and_signs(name):
     assert (
         signature["resamples"] == 10
         and signature["seed"] == 3
-        and signature["unit"] in ("document", "sentence", "row", "question")
+        and signature["unit"] in ("document", "sentence", "row", "question", "benchmark")
     )
 
 
