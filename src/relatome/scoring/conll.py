@@ -15,18 +15,16 @@ What it prints as 0.00 where nothing can be divided is NaN in the report.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise, repeat
+from itertools import chain, repeat
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from relatome.errors import FormatError, ScoreError, SettingsError
-from relatome.formats.files import numbered, opened
-from relatome.scoring import offenders, prf
+from relatome.errors import ScoreError, SettingsError
+from relatome.scoring import columns, offenders, prf
 from relatome.scoring.measure import Cell, Measure
 from relatome.scoring.resampling import RESAMPLES, Floats, of_sums
 from relatome.scoring.score import Report
@@ -38,9 +36,6 @@ Tags: TypeAlias = Sequence[Sequence[str]]  # of each sentence, its tags
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Ints: TypeAlias = npt.NDArray[np.intp]
 
-_BOUNDARY = "-X-"
-_DOCUMENT = "-DOCSTART-"
-_MOST_BYTES = 1 << 28  # read at once; what is longer is read line by line
 _PREFIXES = ("O", "B", "I", "E", ".", "[", "]")
 
 
@@ -219,22 +214,15 @@ def read(
     if outside is not None and not raw:
         raise SettingsError(["an outside tag is only asked for with raw tags: add --raw, or leave --outside out"])
     options: dict[str, Any] = {"raw": raw, "outside": outside or "O", "bare": bare}
-    both = _Columns(predicted, delimiter, least=2 if gold is None else 1)
-    if gold is None:
-        sides, first = (both.tags(-2), both.tags(-1)), both
-    else:
-        first = _Columns(gold, delimiter, least=1)
-        sides = (first.tags(-1), both.tags(-1))
-        _same_tokens(first, both)
-    source = predicted if gold is None else gold
+    first, *sides = columns.sides_of(gold, predicted, delimiter=delimiter)
     try:
         found = _chunks(*sides, **options)
     except ScoreError as problem:
-        raise problem.at(path=source) from None
+        raise problem.at(path=first.path) from None
     if not found.total()[2]:
         raise ScoreError(
             f"no gold tag begins a chunk: every one of {found.tokens:,} is outside",
-            path=source,
+            path=first.path,
             advice="which column is the gold? the last but one, or the last of the file given with --gold",
         )
     return {"gold": sides[0], "predicted": sides[1], **options, "documents": first.documents()}
@@ -423,158 +411,3 @@ def _padded(name: str, width: int, *, right: bool = False) -> str:
     """A name padded to a width in bytes, which is what Perl counts."""
     padding = " " * (width - len(name.encode()))
     return padding + name if right else name + padding
-
-
-# ------------------------------------------------------------------------------------------------- reading columns
-
-
-class _Columns:
-    """A file's rows, cut into sentences at blank lines and ``-X-``; ``-DOCSTART-`` lines start documents.
-
-    A ``-DOCSTART-`` line with as many columns as the others is a token too, as it is for conlleval.
-    """
-
-    def __init__(self, path: str, delimiter: str | None, *, least: int) -> None:
-        self.path = path
-        self.rows: list[list[str]] = []
-        self.lines: list[int] = []  # of each row, its line
-        self.borders = [0]  # after each sentence, how many rows there are
-        self.starts: list[int] = []  # of each document, its first sentence
-        lines = _lines(path)
-        cut = _cutter(delimiter, lines)
-        rows, width = self.rows, 0
-        for number, line in enumerate(lines, 1):
-            row = cut(line)
-            first = row[0] if row else _BOUNDARY
-            if first != _BOUNDARY and not first.startswith(_DOCUMENT):
-                if len(row) != width:
-                    width = width or self._width(row, least, number)
-                    if len(row) != width:
-                        raise FormatError(
-                            f"expected {width} columns as in the lines before, found {len(row)}",
-                            path=path,
-                            line=number,
-                            advice="which delimiter does the file have? --delimiter",
-                        )
-                rows.append(row)
-                self.lines.append(number)
-                continue
-            if self.borders[-1] < len(rows):
-                self.borders.append(len(rows))
-            if first != _BOUNDARY:
-                self.starts.append(len(self.borders) - 1)
-                if len(row) == (width or len(row)) and len(row) > 1:
-                    width = width or self._width(row, least, number)
-                    rows.append(row)
-                    self.lines.append(number)
-        if self.borders[-1] < len(rows):
-            self.borders.append(len(rows))
-        if not rows:
-            raise ScoreError("there are no tokens to score", path=path, advice="is it the right file?")
-
-    def tags(self, column: int) -> list[list[str]]:
-        """Of each sentence, what stands in a column."""
-        flat = [row[column] for row in self.rows]
-        return [flat[first:last] for first, last in pairwise(self.borders)]
-
-    def documents(self) -> list[str] | None:
-        """Of each sentence, its document's number; nothing where the file has no ``-DOCSTART-``."""
-        sentences = len(self.borders) - 1
-        if not self.starts:
-            return None
-        numbers = np.searchsorted(self.starts, np.arange(sentences), side="right").tolist()
-        width = len(str(max(numbers)))
-        return [f"{number:0{width}}" for number in numbers]  # sorted by name as by number
-
-    def _width(self, row: list[str], least: int, number: int) -> int:
-        if len(row) < least:
-            raise FormatError(
-                f"expected at least {least} column{'s' if least > 1 else ''}, the last being tags, found {len(row)}",
-                path=self.path,
-                line=number,
-                advice="a blank or a tab stands between columns, or what --delimiter says; --gold names another file",
-            )
-        return len(row)
-
-
-def _same_tokens(gold: _Columns, predicted: _Columns) -> None:
-    """Refuses two files that do not hold the same tokens in the same sentences."""
-    where = f"{gold.path} and {predicted.path}"
-    if len(gold.rows) != len(predicted.rows):
-        raise ScoreError(
-            f"the gold has {len(gold.rows):,} rows and the predictions have {len(predicted.rows):,}{_first(gold, predicted)}",
-            path=predicted.path,
-            advice=f"give one row for each token, in the order of {gold.path}",
-        )
-    if gold.borders != predicted.borders:
-        here = next(i for i, (a, b) in enumerate(zip(gold.borders, predicted.borders, strict=False)) if a != b)
-        line = predicted.lines[min(gold.borders[here], predicted.borders[here]) - 1]
-        raise ScoreError(f"{where} end sentence {here} at different rows", path=predicted.path, line=line)
-    if len(gold.rows[0]) > 1 and len(predicted.rows[0]) > 1:
-        different = [i for i, (a, b) in enumerate(zip(gold.rows, predicted.rows, strict=True)) if a[0] != b[0]]
-        if different:
-            shown = ", ".join(
-                f"{gold.rows[i][0]!r} and {predicted.rows[i][0]!r} (line {predicted.lines[i]:,})"
-                for i in different[: offenders.SHOWN]
-            )
-            raise ScoreError(
-                f"{offenders.counted(len(different), 'token')} not the gold's: {shown}"
-                + (" ..." if len(different) > offenders.SHOWN else ""),
-                path=predicted.path,
-                advice=f"do these files belong together? the gold is {gold.path}",
-            )
-
-
-def _first(gold: _Columns, predicted: _Columns) -> str:
-    """Where two files of different lengths first differ, if their first columns can say it."""
-    if len(gold.rows[0]) < 2 or len(predicted.rows[0]) < 2:
-        return ""
-    pairs = zip(gold.rows, predicted.rows, strict=False)
-    here = next((i for i, (a, b) in enumerate(pairs) if a[0] != b[0]), None)
-    if here is None:
-        return ""
-    return f"; they part at line {predicted.lines[here]:,}: {gold.rows[here][0]!r} and {predicted.rows[here][0]!r}"
-
-
-def _lines(path: str) -> list[str]:
-    """All lines, at once where the file is sound: a loop over numbered lines takes five times as long."""
-    with opened(path) as stream:
-        content = stream.read(_MOST_BYTES + 1) if str(path) != "-" else b""
-    if content and len(content) <= _MOST_BYTES and b"\0" not in content:
-        try:
-            return content.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
-        except UnicodeDecodeError:
-            pass  # said with its line below
-    return [line.text for line in numbered(path)]
-
-
-def _cutter(delimiter: str | None, lines: Sequence[str]) -> Callable[[str], list[str]]:
-    """A line to its columns as Perl's ``split`` gives them: without empty ones at the end."""
-    if delimiter is None:
-        delimiter = (
-            "\t" if "\t" in next((line for line in lines if line and not line.startswith(_DOCUMENT)), "") else " "
-        )
-    if delimiter in ("\t", " "):
-        return _cut_at(delimiter)
-    try:
-        pattern = re.compile(delimiter)
-    except re.error as problem:
-        raise SettingsError([f"the delimiter {delimiter!r} is no regular expression: {problem}"]) from None
-    if pattern.match(""):
-        raise SettingsError([f"the delimiter {delimiter!r} stands between any two characters: give one that is there"])
-
-    def cut(line: str) -> list[str]:
-        columns = [column or "" for column in pattern.split(line)]
-        while columns and not columns[-1]:
-            columns.pop()
-        return columns
-
-    return cut
-
-
-def _cut_at(character: str) -> Callable[[str], list[str]]:
-    def cut(line: str) -> list[str]:
-        line = line.rstrip(character)
-        return line.split(character) if line else []
-
-    return cut
