@@ -6,8 +6,9 @@ offset, and say path, line and document of what is wrong; writers leave a whole 
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +16,8 @@ from typing import Any, TextIO
 
 from relatome.documents import Document
 from relatome.errors import FormatError, InputError, UnknownNameError
-from relatome.formats import losses
-from relatome.formats.files import OnReject, head, shown, xml_root
+from relatome.formats import archives, losses
+from relatome.formats.files import Lent, OnReject, head, settle, shown, xml_root
 from relatome.formats.text import Split
 from relatome.lookup import pick
 
@@ -34,9 +35,9 @@ def read(
     Parameters
     ----------
     path
-        A file, plain or gzip; a folder, whose files are read in the order of their names (hidden files and folders
-        in it are left out, and so are files that belong to another one, as ChemProt's entities); ``"-"`` is
-        standard input.
+        A file, plain or gzip; a tar, plain or gzip, or a zip, whose members are read in its order; a folder, whose
+        files are read in the order of their names (hidden files and folders in it are left out, and so are files
+        that belong to another one, as ChemProt's entities); ``"-"`` is standard input.
     format
         One of ``FORMATS``; without it the content tells.
     split
@@ -118,13 +119,15 @@ def kept(document: Document, format: str) -> Document:
 
 
 def guess(path: str | Path) -> str:
-    """The format of a file, by its first 64 KB; what is nothing else is text.
+    """The format of a file, by its first 64 KB; of an archive, that of its first file; what is nothing else is text.
 
     Raises
     ------
     FormatError
         The file is XML or JSON of a kind that is not known, or binary.
     """
+    if not isinstance(path, Lent) and archives.kind(path):
+        return _guess_inside(path)
     start = head(path).lstrip()
     if "\0" in start:
         raise FormatError("the file is binary, not text", path=shown(path), advice="only text can be read")
@@ -138,6 +141,16 @@ def guess(path: str | Path) -> str:
     return found
 
 
+def _guess_inside(path: str | Path) -> str:
+    if str(path) == "-":
+        raise FormatError("what is in an archive on standard input cannot be told", path=shown(path), advice="--from")
+    if not archives.pairs_up(path, is_part):
+        with contextlib.closing(archives.members(path)) as members:
+            return guess(next(members))
+    with archives.unpacked(path) as folder:
+        return guess(next(file for file in sorted(folder.rglob("*")) if file.is_file() and not is_part(file)))
+
+
 def _is_folder(path: str | Path) -> bool:
     try:
         return Path(path).is_dir()
@@ -148,9 +161,45 @@ def _is_folder(path: str | Path) -> bool:
 def _read_file(
     path: str | Path, format: str | None, split: Split, on_reject: OnReject | None, on_repair: OnReject | None
 ) -> Iterator[Document]:
+    if not isinstance(path, Lent) and not _is_archive_itself(format) and archives.kind(path):
+        yield from _read_archive(path, format, split, on_reject, on_repair)
+        return
     name = format if format is not None else guess(path)
     options: dict[str, Any] = {"split": split} if name == "text" else {}
     yield from _module(name).read(path, on_reject=on_reject, on_repair=on_repair, **options)
+
+
+def _is_archive_itself(format: str | None) -> bool:
+    """Whether a file of this format is an archive whose members are no documents (Hallmarks of Cancer)."""
+    return format is not None and getattr(_module(format), "ARCHIVES", False)
+
+
+def _read_archive(
+    path: str | Path, format: str | None, split: Split, on_reject: OnReject | None, on_repair: OnReject | None
+) -> Iterator[Document]:
+    """The documents of an archive's members: one after another, or where files belong together, from a folder."""
+    together = format is not None and hasattr(_module(format), "is_part")
+    if not together and not archives.pairs_up(path, is_part):
+        for member in archives.members(path, on_reject=on_reject):
+            try:
+                yield from _read_file(member, format, split, on_reject, on_repair)
+            except InputError as problem:
+                settle(problem, on_reject)
+        return
+    with archives.unpacked(path, on_reject=on_reject) as folder:
+        renamed = archives.renamed(folder, path)
+        reject = None if on_reject is None else _after(renamed, on_reject)
+        repair = None if on_repair is None else _after(renamed, on_repair)
+        try:
+            yield from _read_files(
+                sorted(file for file in folder.rglob("*") if file.is_file()), format, split, reject, repair
+            )
+        except InputError as problem:
+            raise renamed(problem) from None
+
+
+def _after(change: Callable[[InputError], InputError], told: OnReject) -> OnReject:
+    return lambda problem: told(change(problem))
 
 
 def _read_folder(
@@ -159,15 +208,23 @@ def _read_folder(
     paths = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name[0] != "."]
     if not paths:
         raise InputError("this folder holds no files", path=folder)
+    yield from _read_files(paths, format, split, on_reject, on_repair)
+
+
+def _read_files(
+    paths: Iterable[Path],
+    format: str | None,
+    split: Split,
+    on_reject: OnReject | None,
+    on_repair: OnReject | None,
+) -> Iterator[Document]:
     for path in paths:
         if is_part(path):
             continue
         try:
             yield from _read_file(path, format, split, on_reject, on_repair)
         except InputError as problem:
-            if on_reject is None:
-                raise
-            on_reject(problem)
+            settle(problem, on_reject)
 
 
 def is_part(path: Path) -> bool:
@@ -215,16 +272,17 @@ FORMATS = {
     "medical_abstracts": "relatome.formats.medical_abstracts",
     "pubmed_rct": "relatome.formats.pubmed_rct",
     "scibert_rows": "relatome.formats.scibert_rows",
-    "ade": "relatome.formats.ade",
-    "iob": "relatome.formats.iob",
-    "chemprot": "relatome.formats.chemprot",
-    "drugprot": "relatome.formats.drugprot",
-    "hoc": "relatome.formats.hoc",
     "squad": "relatome.formats.squad",
     "bioasq": "relatome.formats.bioasq",
     "pubmedqa": "relatome.formats.pubmedqa",
     "medqa": "relatome.formats.medqa",
     "blurb_bioasq": "relatome.formats.blurb_bioasq",
+    "pubannotation": "relatome.formats.pubannotation",
+    "ade": "relatome.formats.ade",
+    "iob": "relatome.formats.iob",
+    "chemprot": "relatome.formats.chemprot",
+    "drugprot": "relatome.formats.drugprot",
+    "hoc": "relatome.formats.hoc",
     "jsonl": "relatome.formats.jsonl",
     "text": "relatome.formats.text",
 }

@@ -23,6 +23,7 @@ from relatome.errors import InputError
 OnReject = Callable[[InputError], None]
 
 MOST_BYTES_A_LINE = 64 * 1024 * 1024  # a gzip bomb is one endless line; the longest real line seen is 2 MB
+_LEAST_BYTES = 512  # enough to know a tar by
 _GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _XML = re.compile(r"<[?!A-Za-z]")
@@ -39,6 +40,18 @@ class Line(NamedTuple):
 
     number: int
     text: str
+
+
+class Lent(str):
+    """The path of something that is no file of its own, a member of an archive, with its bytes; to be read once."""
+
+    __slots__ = ("stream",)
+    stream: io.BufferedReader
+
+    def __new__(cls, path: str, stream: io.BufferedReader) -> Lent:
+        lent = super().__new__(cls, path)
+        lent.stream = stream
+        return lent
 
 
 @contextlib.contextmanager
@@ -94,24 +107,39 @@ def numbered(path: str | Path) -> Iterator[Line]:
             yield Line(number, _decoded(raw, path, number))
 
 
+def beginning(path: str | Path, size: int = 1 << 16) -> bytes:
+    """The first bytes of a file, unzipped; standard input and members of archives lose nothing by it.
+
+    Raises
+    ------
+    InputError
+        The file cannot be opened or unzipped, or is empty.
+    """
+    stream = _shared(path)
+    if stream is None:
+        with opened(path) as file:
+            # read1: a truncated gzip still shows its beginning. It may give less than there is.
+            start = file.read1(size)
+            while len(start) < min(size, _LEAST_BYTES) and (more := file.read1(size - len(start))):
+                start += more
+            return start
+    start = stream.peek(size)
+    if start.startswith(_GZIP):
+        try:
+            start = zlib.decompressobj(wbits=31).decompress(start, size)
+        except zlib.error as damage:
+            raise _damaged(damage, path) from None
+    if not start:
+        raise InputError("the file is empty", path=shown(path), advice="there is nothing to read")
+    return start[:size]
+
+
 def head(path: str | Path, characters: int = 1 << 16) -> str:
     """The beginning of a file, unzipped and decoded, to guess its format by; standard input loses nothing by it.
 
     What is not UTF-8 becomes U+FFFD here: whoever reads the file says exactly where it is wrong.
     """
-    if str(path) == "-":
-        start = cast(io.BufferedReader, sys.stdin.buffer).peek(characters)
-        if start.startswith(_GZIP):
-            try:
-                start = zlib.decompressobj(wbits=31).decompress(start, characters)
-            except zlib.error as damage:
-                raise _damaged(damage, path) from None
-        if not start:
-            raise InputError("the file is empty", path=shown(path), advice="there is nothing to read")
-    else:
-        with opened(path) as stream:
-            # read1: a truncated gzip still shows its beginning.
-            start = stream.read1(characters)
+    start = beginning(path, characters)
     encoding = "utf-16" if start.startswith(_UTF16) else "utf-8-sig"
     return start.decode(encoding, errors="replace")
 
@@ -255,9 +283,17 @@ def writing(path: str | Path | TextIO) -> Iterator[TextIO]:
         temporary.unlink(missing_ok=True)
 
 
+def _shared(path: str | Path) -> io.BufferedReader | None:
+    """The stream of a path that is no file: standard input, a member of an archive."""
+    if isinstance(path, Lent):
+        return path.stream
+    return cast(io.BufferedReader, sys.stdin.buffer) if str(path) == "-" else None
+
+
 def _plain(path: str | Path, closing: contextlib.ExitStack) -> io.BufferedReader:
-    if str(path) == "-":
-        return cast(io.BufferedReader, sys.stdin.buffer)  # not closed: it is not ours
+    shared = _shared(path)
+    if shared is not None:
+        return shared  # not closed: it is not ours
     try:
         return closing.enter_context(Path(path).open("rb"))
     except FileNotFoundError:

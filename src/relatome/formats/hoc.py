@@ -28,6 +28,7 @@ from relatome.documents import Document, Label, Span
 from relatome.errors import FormatError, InputError
 from relatome.formats.files import OnReject, opened, settle, shown
 
+ARCHIVES = True  # a file of this format is an archive: its members are no documents by themselves
 LABEL, PATH_LABEL = "hallmark", "hallmark-path"
 HALLMARKS = (
     "Activating invasion and metastasis",
