@@ -57,6 +57,14 @@ def test_ids_of_documents_and_of_rows() -> None:
     assert held.why(Document("DRUG-AE:7", "Text.", meta={"pmid": "8"})) is None
 
 
+def test_a_row_number_is_no_pubmed_id() -> None:
+    held = HeldOut({"7": ("x test",), "mine d7": ("mine test split",)}, {})
+    rows = [Document("7", "One."), Document("8", "Two.", meta={"pmid": "7"}), Document("9", "3", meta={"source": "d7"})]
+    assert [row.id for row in held.keep(rows, corpus="mine", ids="own")] == ["7"]
+    assert [row.id for row in held.keep(rows, corpus="other", ids="own")] == ["7", "9"]
+    assert [row.id for row in held.keep(rows, corpus="theirs")] == ["9"]  # PubMed's, if nothing says otherwise
+
+
 def test_counts_are_by_corpus_and_reason() -> None:
     held = HeldOut({"7": ("x test",)}, TEXTS)
     list(held.keep([Document("7", "One."), Document("8", "Two.")], corpus="one"))

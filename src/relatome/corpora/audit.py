@@ -395,8 +395,8 @@ class Audit:
     --------
     >>> from relatome import corpora
     >>> audit, bc5cdr = Audit(near=False), corpora.load("bc5cdr")
-    >>> mine = audit.documents("mine test", [Document("7", "One."), Document("8", "Two.")], bc5cdr)
-    >>> theirs = audit.documents("yours train", [Document("8", "Three.")], bc5cdr)
+    >>> mine = audit.documents("my test", (bc5cdr, [Document("7", "One."), Document("8", "Two.")]))
+    >>> theirs = audit.documents("your train", (bc5cdr, [Document("8", "Three.")]))
     >>> audit.compare([mine], [theirs]).counts
     {'document': 1, 'text': 0, 'sentence': 0, 'near-duplicate': 0}
     """
@@ -424,8 +424,15 @@ class Audit:
         return tuple(self._parts)
 
     def corpus(self, corpus: Corpus, protocol: str | None = None) -> tuple[Part, ...]:
-        """Take in a corpus, each split a part."""
+        """Take in a corpus, each split a part.
+
+        Raises
+        ------
+        CorpusError
+            A file is absent (nothing is taken in then) or wrong.
+        """
         card, chosen = corpus.card, corpus.protocol(protocol)
+        corpus.verify(protocol)
         begun = {
             split: self._begin(f"{card.name} {split}", corpus=card.name, split=split, protocol=chosen.name)
             for split in chosen.names
@@ -435,11 +442,12 @@ class Audit:
         self._corpora[card.name] = corpus, chosen.name
         return tuple(self._end(number, split_hash=corpus.split_hash(protocol)) for number in begun.values())
 
-    def documents(self, name: str, documents: Iterable[Document], corpus: Corpus) -> Part:
-        """Take in documents of a corpus, such as those a run would learn from, as one part."""
+    def documents(self, name: str, *sources: tuple[Corpus, Iterable[Document]]) -> Part:
+        """Take in documents of some corpora, such as those a run would learn from, as one part."""
         number = self._begin(name)
-        for document in documents:
-            self._take(number, document, corpus)
+        for corpus, documents in sources:
+            for document in documents:
+                self._take(number, document, corpus)
         return self._end(number)
 
     def articles(self, name: str, pmids: Iterable[str]) -> Part:

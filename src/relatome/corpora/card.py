@@ -23,15 +23,15 @@ from relatome.errors import CorpusError, SettingsError
 T = TypeVar("T")
 
 CANONICAL_TYPES = (
-    "Chemical", "Disease", "Gene", "Variant", "Species", "CellLine", "CellType", "DNA", "RNA", "Anatomy", "Region",
-    "Dose", "Population", "Intervention", "Outcome", "Entity",
+    "Chemical", "Disease", "Gene", "Variant", "Species", "CellLine", "CellType", "Cell", "DNA", "RNA", "GeneFamily",
+    "Domain", "Region", "Anatomy", "Dose", "Population", "Intervention", "Outcome", "Entity",
 )  # fmt: skip
-"""What entity types are called across corpora; a card maps its corpus's own names to these. ``Region`` is a domain,
-motif or family of genes or proteins, or a stretch of DNA; ``Entity`` is one of several kinds that the corpus does not
-tell apart."""
+"""What entity types are called across corpora; a card maps its corpus's own names to these. A gene's products are genes.
+``Cell`` is a cell line or a cell type, ``Region`` a place on a chromosome; ``Entity`` is one of several kinds that the
+corpus does not tell apart."""
 
-TASKS = ("ner", "relation", "classification", "multilabel", "similarity")
-UNITS = ("abstract", "sentence", "pair", "article")
+TASKS = ("ner", "relation", "classification", "multilabel", "similarity", "qa", "choice")
+UNITS = ("abstract", "sentence", "pair", "article", "question")
 KINDS = ("files", "rows", "clean", "strict", "by_document", "folds")
 SPLITS = ("train", "dev", "test")
 IDS = ("pmid", "own")
@@ -214,7 +214,8 @@ class Card:
     reader
         The format that reads its files.
     unit
-        What one document is: ``"abstract"``, ``"sentence"``, ``"pair"`` (of sentences) or ``"article"``.
+        What one document is: ``"abstract"``, ``"sentence"``, ``"pair"`` (of sentences), ``"article"``, or ``"question"``
+        (the text to answer it from).
     ids
         What its documents are called by: ``"pmid"`` (an abstract's default; a row's article is in its ``pmid`` all the
         same), or ``"own"`` (a row's default), which say nothing outside this corpus.
@@ -253,7 +254,7 @@ class Card:
     title: str
     version: str
     reader: str
-    unit: Literal["abstract", "sentence", "pair", "article"]
+    unit: Literal["abstract", "sentence", "pair", "article", "question"]
     origin: Mapping[str, str]
     files: Mapping[str, CorpusFile]
     protocols: Mapping[str, Protocol]
@@ -338,7 +339,7 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
         title=table.text("title"),
         version=table.text("version"),
         reader=table.text("reader"),
-        unit=cast(Literal["abstract", "sentence", "pair", "article"], table.choice("unit", UNITS)),
+        unit=cast(Literal["abstract", "sentence", "pair", "article", "question"], table.choice("unit", UNITS)),
         origin=table.strings("origin"),
         files=_files(table),
         protocols=_protocols(table),

@@ -96,6 +96,18 @@ class Corpus:
         pick(file, self.card.files, f"file of {self.card.name!r}")
         return verified(file, self.card, beside=self._beside)
 
+    def verify(self, protocol: str | None = None) -> None:
+        """See that every file of a protocol is here and is the card's.
+
+        Raises
+        ------
+        CorpusError
+            One is not.
+        """
+        chosen = self.protocol(protocol)
+        for part in chosen.splits if chosen.kind == "files" else (chosen,):
+            self._paths(part)
+
     def documents(self, split: str, *, protocol: str | None = None, canonical: bool = True) -> Iterator[Document]:
         """The documents of a split, in the order of the files, one at a time.
 

@@ -46,7 +46,7 @@ class HeldOut:
     Parameters
     ----------
     pmids
-        Document id to the test sets that hold it.
+        Article to the test sets that hold it: a PubMed id, or ``CORPUS ID`` where only that corpus knows the number.
     texts
         Normalised sentence to the test sets that hold it.
     missing
@@ -106,7 +106,9 @@ class HeldOut:
             for corpus, counter in self._counts.items()
         }
 
-    def keep(self, documents: Iterable[Document], *, corpus: str, leaks: bool = False) -> Iterator[Document]:
+    def keep(
+        self, documents: Iterable[Document], *, corpus: str, leaks: bool = False, ids: str = "pmid"
+    ) -> Iterator[Document]:
         """The documents that may be trained on; the others are dropped and counted.
 
         Parameters
@@ -116,28 +118,35 @@ class HeldOut:
         corpus
             Its name, for the counts.
         leaks
-            Whether they come from a protocol that leaks by design (``Protocol.leaks``): the corpus's own test split,
-            which here is that of its default protocol, then does not count. The list, and the others' test splits, do.
+            Whether they come from a protocol that leaks by design (``Protocol.leaks``) or divides the corpus in another
+            way: its own test split, which here is that of its default protocol, then does not count. The list, and the
+            others' test splits, do.
+        ids
+            What the documents are called by (``Card.ids``): row 35781 of a table is not the article 35781.
         """
         own = _TEST_SPLIT.format(corpus) if leaks else ""
         counter = self._counts.setdefault(corpus, Counter())
         for document in documents:
-            dropped = self.why(document, own=own)
+            dropped = self.why(document, own=own, corpus="" if ids == "pmid" else corpus)
             counter[dropped.reason if dropped else "kept"] += 1
             if dropped:
                 _log.debug("%s %s: dropped (%s of %s)", corpus, document.id, dropped.reason, dropped.test_sets)
             else:
                 yield document
 
-    def why(self, document: Document, *, own: str = "") -> Dropped | None:
+    def why(self, document: Document, *, own: str = "", corpus: str = "") -> Dropped | None:
         """The reason this document may not be trained on, if there is one.
 
         Parameters
         ----------
         own
             A test set that does not count, such as ``"ade test split"``.
+        corpus
+            The corpus whose own ids the document has; empty where they are PubMed's.
         """
-        for identity in (source_of(document), document.id):
+        pmid = str(document.meta.get("pmid") or "")
+        names = (source_of(document), document.id) if not corpus else (pmid, f"{corpus} {source_of(document)}")
+        for identity in names:
             if test_sets := _others(self.pmids.get(identity, ()), own):
                 return Dropped("pmid", test_sets)
         text = normalised(document.text)
@@ -163,7 +172,7 @@ def _everything(
     path = folder / LIST
     pmids: dict[str, tuple[str, ...]] = {}
     if path.is_file():
-        pmids = _listed(path)
+        pmids = listed(path)
     elif not waived:
         raise CorpusError(
             f"the list of documents no model may see, {LIST}, is not in {folder}",
@@ -194,7 +203,14 @@ def _everything(
     return pmids, texts, tuple(missing)
 
 
-def _listed(path: Path) -> dict[str, tuple[str, ...]]:
+def listed(path: Path) -> dict[str, tuple[str, ...]]:
+    """The list in a file: PubMed id to the test sets that hold it.
+
+    Raises
+    ------
+    CorpusError
+        It cannot be read, or a line of it is not what it should be.
+    """
     found: dict[str, tuple[str, ...]] = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

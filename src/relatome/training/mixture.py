@@ -91,8 +91,9 @@ def documents(item: DataSettings, held_out: HeldOut) -> Iterator[Document]:
     """A corpus's training documents without those that no model may see."""
     corpus = corpora.load(item.corpus)
     found = corpus.documents(item.split, protocol=item.protocol or None)
-    protocol = corpus.card.protocols[item.protocol or corpus.card.protocol]
-    yield from held_out.keep(found, corpus=corpus.card.name, leaks=protocol.leaks)
+    protocol = corpus.protocol(item.protocol or None)
+    other = protocol.leaks or protocol.name != corpus.card.protocol  # its test rows are not those of the default
+    yield from held_out.keep(found, corpus=corpus.card.name, leaks=other, ids=corpus.card.ids)
 
 
 def annotated(card: Card, head: Head) -> Mask:
