@@ -7,7 +7,7 @@ candidate pair can reach among them: with gold entities by mention (or concept),
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from relatome.extract import extract
 from relatome.lookup import pick
 from relatome.predictors.texts import Predictor, head_of
 from relatome.scoring import SCORERS
+from relatome.scoring.examples import Examples, Row
 from relatome.scoring.score import Report
 from relatome.tasks import TASKS, classification, ner, relation
 from relatome.tasks.example import NEGATIVE, Head, TypedSpan
@@ -44,12 +45,16 @@ class Evaluation:
         Each example: id, gold, predicted, right or wrong.
     facts
         What bounds the score: candidates, gold items no candidate reaches, pairs dropped.
+    predictions
+        What ``report`` was made from, an example each, to be written and compared with another run's
+        (``scoring.examples``).
     """
 
     report: Report
     beside: dict[str, Report] = field(default_factory=dict)
     examples: list[Item] = field(default_factory=list)
     facts: Item = field(default_factory=dict)
+    predictions: Examples = field(default_factory=lambda: Examples("", ()))
 
 
 def evaluate(
@@ -104,6 +109,7 @@ def evaluate(
     else:
         result = _classification(predictor, found, documents, split, protocol, draws)
     result.report = result.report.signed(signature)
+    result.predictions = replace(result.predictions, signature=result.report.signature)
     result.beside = {name: report.signed(signature) for name, report in result.beside.items()}
     return result
 
@@ -135,7 +141,8 @@ def _ner(predictor: Predictor, card: Card, documents: Sequence[Document], draws:
             item = {"id": f"{identity}:{place[0]}-{place[1]}", "type": place[2]}
             examples.append({**item, "gold": place in spans, "predicted": place in predicted[identity]})
     report = SCORERS["ner"].score(gold, predicted, types=types, **draws)
-    return Evaluation(report.signed({"entities": "predicted"}), examples=examples)
+    saved = _saved("ner", gold, predicted, types=types)
+    return Evaluation(report.signed({"entities": "predicted"}), examples=examples, predictions=saved)
 
 
 def _relation(
@@ -148,7 +155,8 @@ def _relation(
     classes = card.evaluated_groups or tuple(dict.fromkeys(card.groups.values()))
     names = {**card.groups, **head.groups}
     level = "mention" if any(one.level == "mention" for one in card.relations.values()) else "concept"
-    result = Evaluation(_with_gold(predictor, card, documents, asked, names, classes, level, draws))
+    report, saved = _with_gold(predictor, card, documents, asked, names, classes, level, draws)
+    result = Evaluation(report, predictions=saved)
     reach = [reachable(document, replace(asked, labels=(NEGATIVE, *card.relations))) for document in documents]
     result.facts = {"gold relations": sum(n for _, n in reach), "in reach of a candidate": sum(n for n, _ in reach)}
     if entities == "gold":
@@ -174,13 +182,14 @@ def _relation(
         for identity in gold for a, b, kind in sorted(gold[identity] | predicted[identity])
     ]  # fmt: skip
     beside = {"gold entities": result.report}
-    return Evaluation(end_to_end.signed({"entities": "predicted"}), beside, examples, result.facts)
+    saved = _saved("relations", gold, predicted, classes=classes)
+    return Evaluation(end_to_end.signed({"entities": "predicted"}), beside, examples, result.facts, saved)
 
 
 def _with_gold(
     predictor: Predictor, card: Card, documents: Sequence[Document], asked: Head, names: Mapping[str, str],
     classes: Sequence[str], level: str, draws: Mapping[str, int],
-) -> Report:  # fmt: skip
+) -> tuple[Report, Examples]:  # fmt: skip
     gold: dict[str, set[tuple[str, str, str]]] = {}
     predicted: dict[str, set[tuple[str, str, str]]] = {}
     for part in _parts(documents):
@@ -202,7 +211,7 @@ def _with_gold(
                     for second in concepts[document.id, pair.tail.id]:
                         predicted[document.id].add((first, second, kind))
     report: Report = SCORERS["relations"].score(gold, predicted, classes=classes, **draws)
-    return report.signed({"entities": "gold", "level": level})
+    return report.signed({"entities": "gold", "level": level}), _saved("relations", gold, predicted, classes=classes)
 
 
 def _by_span(document: Document, names: Mapping[str, str], classes: Sequence[str]) -> Iterator[tuple[Any, Any, str]]:
@@ -249,7 +258,18 @@ def _classification(
         {"id": example.input.id, "gold": example.gold, "predicted": value, "probabilities": dict(answer.probabilities)}
         for (_, example), value, answer in zip(found, predicted, answers, strict=True)
     ]
-    result = Evaluation(scored(everything).signed({"part": "all"}), examples=examples)
+    order = dict(zip(head.labels, values, strict=False)) if set(head.labels) != set(values) else {}
+    saved = Examples(
+        "",
+        tuple(
+            Row(example.input.id, group, example.gold, value,
+                {order.get(label, label): number for label, number in answer.probabilities.items()})
+            for (_, example), group, value, answer in zip(found, groups, predicted, answers, strict=True)
+        ),
+        "classification",
+        {"labels": list(values)},
+    )  # fmt: skip
+    result = Evaluation(scored(everything).signed({"part": "all"}), examples=examples, predictions=saved)
     chosen = corpus.protocol(protocol)
     if chosen.leaks:
         others = "+".join(one for one in chosen.names if one not in split.split("+"))
@@ -258,6 +278,14 @@ def _classification(
         result.beside["clean part"] = scored(clean).signed({"part": f"no sentence of {others}"})
         result.facts = {"rows": len(found), "rows whose sentence is also in " + others: len(found) - len(clean)}
     return result
+
+
+def _saved(
+    scorer: str, gold: Mapping[str, Collection[Any]], predicted: Mapping[str, Collection[Any]], **options: Sequence[str]
+) -> Examples:
+    """A row for each document, with its items on either side; one without any is a row too."""
+    rows = (Row(identity, identity, sorted(items), sorted(predicted[identity])) for identity, items in gold.items())
+    return Examples("", tuple(rows), scorer, {name: list(names) for name, names in options.items()})
 
 
 def _arguments(card: Card) -> dict[str, tuple[tuple[str, str], ...]]:

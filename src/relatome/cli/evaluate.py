@@ -27,6 +27,10 @@ def evaluate(
     resamples: Annotated[int, typer.Option(help="Of the bootstrap intervals.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
     examples: Annotated[Path | None, typer.Option(help="Write every example, right or wrong, as JSON lines.")] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the examples for `relatome compare`; of one model."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Scores as JSON.")] = False,
 ) -> None:
     """Score models on a corpus, every number with its interval and its signature.
@@ -54,6 +58,11 @@ def evaluate(
         with examples.open("w", encoding="utf-8") as handle:
             for name, result in results:
                 handle.writelines(json.dumps({"model": name, **item}) + "\n" for item in result.examples)
+    if predictions is not None:
+        from relatome.scoring import examples as files
+
+        saved = _asked(results)[1].predictions
+        files.write(saved.rows, predictions, scorer=saved.scorer, options=saved.options, signature=saved.signature)
     if as_json:
         sys.stdout.write(json.dumps(_json(results), ensure_ascii=False) + "\n")
     else:
