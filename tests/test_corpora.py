@@ -148,6 +148,8 @@ def test_chemprot_groups_are_those_of_its_files(corpus_data: Path) -> None:
 
 
 def test_relation_arguments_are_those_the_card_allows(corpus: Corpus, corpus_data: Path) -> None:
+    if not corpus.card.relations:
+        pytest.skip("relates nothing")
     allowed = {
         name: {*relation.arguments} | ({(t, h) for h, t in relation.arguments} if relation.symmetric else set())
         for name, relation in corpus.card.relations.items()

@@ -68,6 +68,7 @@ def test_the_contexts_of_one_bioasq_question_have_one_source() -> None:
     read = list(squad.read(DATA / "squad" / "notes_bioasq.json"))
     assert [document.meta["source"] for document in read] == [ID, ID, "0123456789abcdef01234568"]
     assert [asked(document).id[-4:] for document in read] == ["_000", "_001", "_000"]
+    assert [document.id for document in read] == [asked(document).id for document in read]
     assert asked(read[2]).answers == ()
     assert squad.question_of(asked(read[1]).id) == ID
 

@@ -3,14 +3,14 @@
     {"version": "1.1", "data": [{"title": "Aspirin", "paragraphs": [{"context": "...",
      "qas": [{"id": "q1", "question": "...", "answers": [{"text": "...", "answer_start": 17}]}]}]}]}
 
-A paragraph is a document, called ``TITLE:NUMBER`` unless it has an ``id``. The answers of one question are what several
+A paragraph is a document, called ``TITLE:NUMBER`` unless it has an ``id`` or BioBERT's form. The answers of one question are what several
 readers marked, so they are variants of one answer: ``answers`` is ``(("COX-1", "cyclo-oxygenase 1"),)``, and ``spans``
 gives the place of each in the same order. SQuAD 2.0's ``is_impossible`` and ``plausible_answers`` stay in
 ``question.meta``. A question without ``answers`` is one of a test set.
 
 BioBERT asks a BioASQ question once for each of its snippets: ``id`` is then the question's with a number behind it
-(``56c1f01bef6e394741000045_003``). ``question_of`` gives the question back, and ``document.meta["source"]`` names it,
-so that a split by document keeps the contexts of one question together.
+(``56c1f01bef6e394741000045_003``), and so is the document's. ``question_of`` gives the question back, and
+``document.meta["source"]`` names it, so that a split by document keeps the contexts of one question together.
 
 What SQuAD has no room for is written under keys that its readers pass over: ``id`` of a paragraph, ``kind`` of a
 question, ``synonyms`` and ``spans`` where a question has several answers.
@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TextIO
@@ -202,7 +202,7 @@ def _document(paragraph: Record, title: str, default: str, on_repair: OnReject |
         meta["source"] = source
     elif meta.get("source", "") is None:  # written so for a document that names none
         del meta["source"]
-    identity = paragraph.identity("id") if "id" in paragraph else default
+    identity = paragraph.identity("id") if "id" in paragraph else _called(questions, default)
     return Document(identity, text, questions=questions, meta=meta)
 
 
@@ -234,6 +234,11 @@ def _question(record: Record, text: str, on_repair: OnReject | None) -> Question
     )
 
 
+def _called(questions: Sequence[Question], default: str) -> str:
+    """What a paragraph without an id is called: as its one question where that is BioBERT's."""
+    return questions[0].id if len(questions) == 1 and _SNIPPET.fullmatch(questions[0].id) else default
+
+
 def _source(questions: Iterable[Question]) -> str:
     """The one BioASQ question that all of these ask on a snippet; empty if there is no such one."""
     found = {question_of(question.id) if _SNIPPET.fullmatch(question.id) else "" for question in questions}
@@ -250,7 +255,7 @@ def _title(document: Document) -> str:
 
 def _paragraph(document: Document, title: str, number: int) -> dict[str, Any]:
     record: dict[str, Any] = {}
-    if not title or document.id != f"{title}:{number}":
+    if not title or document.id != _called(document.questions, f"{title}:{number}"):
         record["id"] = document.id
     record["context"] = document.text
     record["qas"] = [_written(question, document.text) for question in document.questions]
