@@ -125,6 +125,7 @@ COMMANDS = {
     "train": "Train a model from a run file or from flags.",
     "evaluate": "Score models on a corpus, with intervals.",
     "score": "Score files of predictions as the official scorers do.",
+    "compare": "Two runs on the same examples: differences, tests, who got which right.",
     "convert": "Documents from one format to another.",
     "audit": "What is tested that was also trained on.",
     "corpora": "The corpora: list them, show a card, find the files.",

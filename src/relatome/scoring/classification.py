@@ -147,7 +147,13 @@ def read(
     ScoreError
         Ids are missing or stand twice, nothing says the labels, or some rows have probabilities and some have none.
     """
-    found = examples.sides(gold, predicted)
+    return arguments(examples.sides(gold, predicted), labels=labels, classes=classes)
+
+
+def arguments(
+    found: examples.Examples, *, labels: Sequence[str] | None = None, classes: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """The arguments of ``measure`` from examples; as ``read`` from their files."""
     names = examples.labels_of(found, labels)
     counted = classes or (found.options or {}).get("counted")
     return {

@@ -153,7 +153,11 @@ def read(gold: str | None, predicted: str, *, labels: Sequence[str] | None = Non
     ScoreError
         Ids are missing or stand twice, or nothing says the labels.
     """
-    found = examples.sides(gold, predicted)
+    return arguments(examples.sides(gold, predicted), labels=labels)
+
+
+def arguments(found: examples.Examples, *, labels: Sequence[str] | None = None) -> dict[str, Any]:
+    """The arguments of ``measure`` from examples; as ``read`` from their files."""
     names = examples.labels_of(found, labels)
     return {
         "gold": [examples.listed(row.gold) for row in found.rows],

@@ -95,7 +95,11 @@ def read(gold: str | None, predicted: str) -> dict[str, Any]:
     ScoreError
         Ids are missing or stand twice, or a value is no number.
     """
-    found = examples.sides(gold, predicted)
+    return arguments(examples.sides(gold, predicted))
+
+
+def arguments(found: examples.Examples) -> dict[str, Any]:
+    """The arguments of ``measure`` from examples; as ``read`` from their files."""
     sides = []
     for side in ("gold", "predicted"):
         numbers = [examples.number(getattr(row, side)) for row in found.rows]
