@@ -185,6 +185,7 @@ def _given(path: Path, scorer: str | None, gold: str | None, options: dict[str, 
     name = scorer or found.scorer
     if not name:
         raise ScoreError("nothing says how these examples are scored", path=found.path, advice="--scorer NAME")
+    pick(name, SCORERS, "scorer")
     order = sorted(found.rows, key=lambda row: row.id)
     found = replace(found, rows=tuple(order))
     return _Run(found.path, name, _arguments(name, found, options), tuple(row.id for row in order), found.signature)
