@@ -122,6 +122,8 @@ class Split:
         Only these documents of the files; empty means all.
     without
         Splits whose ``ids`` are left out of this one.
+    folder
+        Only what lies in this folder of an archive (the document's ``meta["folder"]``).
     """
 
     name: str
@@ -129,6 +131,7 @@ class Split:
     needs: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -485,13 +488,14 @@ def _overlaps(table: _Table) -> dict[str, Overlap]:
 
 
 def _split(name: str, entry: _Table) -> Split:
-    entry.only("read", "needs", "ids", "without")
+    entry.only("read", "needs", "ids", "without", "folder")
     return Split(
         name,
         entry.texts("read"),
         entry.texts("needs", default=()),
         entry.texts("ids", default=()),
         entry.texts("without", default=()),
+        entry.text("folder", ""),
     )
 
 

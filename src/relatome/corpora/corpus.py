@@ -176,7 +176,7 @@ class Corpus:
     def _of_split(self, protocol: Protocol, split: Split, paths: Iterable[Path]) -> Iterator[Document]:
         elsewhere = {identity for part in protocol.splits if part.name in split.without for identity in part.ids}
         wanted = set(split.ids)
-        for document in self._read(paths):
+        for document in self._read(paths, folder=split.folder):
             if document.id not in elsewhere and (not split.ids or document.id in wanted):
                 wanted.discard(document.id)
                 yield document
@@ -237,13 +237,15 @@ class Corpus:
             names = splits.by_document(documents, classes, shares=protocol.shares, seed=protocol.seed)
         return dict(zip(ids, names, strict=True))
 
-    def _read(self, paths: Iterable[Path]) -> Iterator[Document]:
+    def _read(self, paths: Iterable[Path], *, folder: str = "") -> Iterator[Document]:
         """The documents of the files; what is known to be wrong with them is put right, anything else is an error."""
         read = import_module(f"relatome.formats.{self.card.reader}").read
         options = {"on_repair": self._repair} if self.card.repaired else {}
         seen: set[str] = set()
         for path in paths:
             for document in read(path, **options):
+                if folder and document.meta.get("folder") != folder:
+                    continue
                 if document.id not in seen:
                     seen.add(document.id)
                     yield document
