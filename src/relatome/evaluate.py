@@ -3,18 +3,22 @@
 Entities are scored as exact spans with their type, against every gold mention, those that tokenisation or sentence
 splitting lost among them. Relations are scored against every gold relation of the classes counted, those that no
 candidate pair can reach among them: with gold entities by mention (or concept), with predicted ones by exact spans.
+
+Beside each score stands that of the clean part: the documents (or rows) that share no article, no text, no sentence and
+no near-duplicate of one with the corpus's other splits. Where rows of one article stand on both sides, as in the
+published split of ADE, hardly any row is clean, so the rows whose sentence is on one side only are scored too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from relatome import __version__, corpora, sentences
+from relatome.corpora import audit
 from relatome.corpora.card import Card
 from relatome.corpora.corpus import Corpus, source_of
-from relatome.corpora.splits import normalised
 from relatome.documents import Document
 from relatome.errors import ScoreError
 from relatome.extract import extract
@@ -28,7 +32,12 @@ from relatome.tasks.example import NEGATIVE, Head, TypedSpan
 from relatome.tasks.pairs import reachable
 
 CHUNK = 64  # documents predicted together
+GOLD = "gold entities"
+CLEAN, NO_SENTENCE = "clean part", "part without a sentence of the rest"
 Item = dict[str, Any]
+T = TypeVar("T")
+Scored = Callable[[frozenset[str]], Report]
+"""The report of a score over these documents only."""
 
 
 @dataclass(slots=True)
@@ -40,7 +49,7 @@ class Evaluation:
     report
         What was asked for.
     beside
-        What must be read with it: the gold-entity score of an end-to-end one, the clean part of a leaking split.
+        What must be read with it: the gold-entity score of an end-to-end one, and of both the ``"clean part"``.
     examples
         Each example: id, gold, predicted, right or wrong.
     facts
@@ -57,6 +66,15 @@ class Evaluation:
     predictions: Examples = field(default_factory=lambda: Examples("", ()))
 
 
+@dataclass(slots=True)
+class _Result:
+    """An evaluation before its clean part is known: each report with the way to make it of some documents only."""
+
+    evaluation: Evaluation
+    parts: dict[str, Scored]
+    """By name of the report, that asked for being ``""``."""
+
+
 def evaluate(
     predictor: Predictor,
     corpus: str | Corpus,
@@ -67,6 +85,7 @@ def evaluate(
     entities: str = "gold",
     resamples: int = 1000,
     seed: int = 0,
+    clean: bool = True,
 ) -> Evaluation:
     """Score a model on a split of a corpus.
 
@@ -77,12 +96,13 @@ def evaluate(
     task
         ``ner``, ``relation`` or ``classification``.
     protocol
-        One of the corpus's split protocols; its default one if None. A protocol that leaks is also scored on the part
-        of the test set that shares no sentence with the rest (``beside["clean part"]``).
+        One of the corpus's split protocols; its default one if None.
     entities
         Relations only: ``"gold"``, or ``"predicted"``: end to end from the text, with the gold-entity score beside.
     resamples, seed
         Of the bootstrap intervals; 0 resamples: none.
+    clean
+        Score the part too that shares nothing with the other splits (``beside["clean part"]``); they are read for it.
 
     Raises
     ------
@@ -96,6 +116,7 @@ def evaluate(
     documents = list(found.documents(split, protocol=protocol))
     if not documents:
         raise ScoreError(f"split {split!r} of {found.card.name} has no documents")
+    leaked, others = _leaked(found, documents, split, protocol) if clean else ({}, "")
     signature = {
         "corpus": found.card.name, "corpus_version": found.card.version, "split": split,
         "protocol": found.protocol(protocol).name, "split_hash": found.split_hash(protocol)[:16], "task": task,
@@ -107,14 +128,53 @@ def evaluate(
     elif task == "relation":
         result = _relation(predictor, found.card, documents, entities, draws)
     else:
-        result = _classification(predictor, found, documents, split, protocol, draws)
-    result.report = result.report.signed(signature)
-    result.predictions = replace(result.predictions, signature=result.report.signature)
-    result.beside = {name: report.signed(signature) for name, report in result.beside.items()}
-    return result
+        result = _classification(predictor, found.card, documents, draws)
+    if others:
+        _beside(result, documents, leaked, others)
+    evaluation = result.evaluation
+    evaluation.report = evaluation.report.signed({**signature, "part": "all"})
+    evaluation.beside = {
+        name: report.signed(signature if "part" in report.signature else {**signature, "part": "all"})
+        for name, report in evaluation.beside.items()
+    }
+    evaluation.predictions = replace(evaluation.predictions, signature=evaluation.report.signature)
+    return evaluation
 
 
-def _ner(predictor: Predictor, card: Card, documents: Sequence[Document], draws: Mapping[str, int]) -> Evaluation:
+def _leaked(
+    corpus: Corpus, documents: Sequence[Document], split: str, protocol: str | None
+) -> tuple[dict[str, tuple[str, ...]], str]:
+    """What each document shares with the splits that are not scored, and the names of these."""
+    wanted = corpus.named(split, protocol)
+    others = [name for name in corpus.splits(protocol) if name not in wanted]
+    if not others:
+        return {}, ""
+    rest = (document for name, document in corpus.by_split(protocol) if name in others)
+    named = "+".join(others) if len(others) < 4 else f"{others[0]}+…+{others[-1]}"
+    return audit.shared(corpus, documents, rest), named
+
+
+def _beside(result: _Result, documents: Sequence[Document], leaked: Mapping[str, tuple[str, ...]], others: str) -> None:
+    """Put each report's clean part beside it, and say how much that is."""
+    evaluation = result.evaluation
+    everything = frozenset(document.id for document in documents)
+    kinds = {kind: frozenset(one for one, found in leaked.items() if kind in found) for kind in audit.KINDS}
+    parts = [(CLEAN, f"no document, sentence or near-duplicate of {others}", everything - leaked.keys())]
+    if kinds["document"] and not kinds["document"] <= kinds["sentence"]:
+        parts.append((NO_SENTENCE, f"no sentence of {others}", everything - kinds["sentence"]))
+    for name, scored in result.parts.items():
+        for what, said, kept in parts:
+            if kept:
+                title = f"{name}, {what}" if name else what
+                evaluation.beside[title] = scored(kept).signed({"part": said})
+    evaluation.facts |= {
+        "scored documents": len(everything),
+        "clean documents": len(parts[0][2]),
+        **{f"documents that share a {kind} with {others}": len(ids) for kind, ids in kinds.items() if ids},
+    }
+
+
+def _ner(predictor: Predictor, card: Card, documents: Sequence[Document], draws: Mapping[str, int]) -> _Result:
     head = head_of(predictor, "ner")
     types = [name for name in head.labels if name in card.exhaustive]
     if not types:
@@ -140,14 +200,18 @@ def _ner(predictor: Predictor, card: Card, documents: Sequence[Document], draws:
         for place in sorted(spans | predicted[identity]):
             item = {"id": f"{identity}:{place[0]}-{place[1]}", "type": place[2]}
             examples.append({**item, "gold": place in spans, "predicted": place in predicted[identity]})
-    report = SCORERS["ner"].score(gold, predicted, types=types, **draws)
+
+    def scored(kept: frozenset[str]) -> Report:
+        report: Report = SCORERS["ner"].score(_only(gold, kept), _only(predicted, kept), types=types, **draws)
+        return report.signed({"entities": "predicted"})
+
     saved = _saved("ner", gold, predicted, types=types)
-    return Evaluation(report.signed({"entities": "predicted"}), examples=examples, predictions=saved)
+    return _Result(Evaluation(scored(frozenset(gold)), examples=examples, predictions=saved), {"": scored})
 
 
 def _relation(
     predictor: Predictor, card: Card, documents: Sequence[Document], entities: str, draws: Mapping[str, int]
-) -> Evaluation:
+) -> _Result:
     if not card.relations:
         raise ScoreError(f"{card.name} has no relations")
     head = head_of(predictor, "relation")
@@ -155,12 +219,12 @@ def _relation(
     classes = card.evaluated_groups or tuple(dict.fromkeys(card.groups.values()))
     names = {**card.groups, **head.groups}
     level = "mention" if any(one.level == "mention" for one in card.relations.values()) else "concept"
-    report, saved = _with_gold(predictor, card, documents, asked, names, classes, level, draws)
-    result = Evaluation(report, predictions=saved)
+    with_gold, saved = _with_gold(predictor, documents, asked, names, classes, level, draws)
+    everything = frozenset(document.id for document in documents)
     reach = [reachable(document, replace(asked, labels=(NEGATIVE, *card.relations))) for document in documents]
-    result.facts = {"gold relations": sum(n for _, n in reach), "in reach of a candidate": sum(n for n, _ in reach)}
+    facts = {"gold relations": sum(n for _, n in reach), "in reach of a candidate": sum(n for n, _ in reach)}
     if entities == "gold":
-        return result
+        return _Result(Evaluation(with_gold(everything), facts=facts, predictions=saved), {"": with_gold})
     if entities != "predicted":
         raise ScoreError(f"entities should be gold or predicted, found {entities!r}")
     if level == "concept":
@@ -175,21 +239,26 @@ def _relation(
     for document, read in zip(documents, extract(bare, predictor, heads=[entity_head.name, head.name]), strict=True):  # type: ignore[arg-type]
         gold[document.id] = set(_by_span(document, names, classes))
         predicted[document.id] = set(_by_span(read, names, classes))
-    end_to_end = SCORERS["relations"].score(gold, predicted, classes=classes, **draws)
+
+    def end_to_end(kept: frozenset[str]) -> Report:
+        report: Report = SCORERS["relations"].score(_only(gold, kept), _only(predicted, kept), classes=classes, **draws)
+        return report.signed({"entities": "predicted"})
+
     examples = [
         {"id": f"{identity}:{a}-{b}", "type": kind, "gold": (a, b, kind) in gold[identity],
          "predicted": (a, b, kind) in predicted[identity]}
         for identity in gold for a, b, kind in sorted(gold[identity] | predicted[identity])
     ]  # fmt: skip
-    beside = {"gold entities": result.report}
+    beside = {GOLD: with_gold(everything)}
     saved = _saved("relations", gold, predicted, classes=classes)
-    return Evaluation(end_to_end.signed({"entities": "predicted"}), beside, examples, result.facts, saved)
+    evaluation = Evaluation(end_to_end(everything), beside, examples, facts, saved)
+    return _Result(evaluation, {"": end_to_end, GOLD: with_gold})
 
 
 def _with_gold(
-    predictor: Predictor, card: Card, documents: Sequence[Document], asked: Head, names: Mapping[str, str],
+    predictor: Predictor, documents: Sequence[Document], asked: Head, names: Mapping[str, str],
     classes: Sequence[str], level: str, draws: Mapping[str, int],
-) -> tuple[Report, Examples]:  # fmt: skip
+) -> tuple[Scored, Examples]:  # fmt: skip
     gold: dict[str, set[tuple[str, str, str]]] = {}
     predicted: dict[str, set[tuple[str, str, str]]] = {}
     for part in _parts(documents):
@@ -210,8 +279,12 @@ def _with_gold(
                 for first in concepts[document.id, pair.head.id]:
                     for second in concepts[document.id, pair.tail.id]:
                         predicted[document.id].add((first, second, kind))
-    report: Report = SCORERS["relations"].score(gold, predicted, classes=classes, **draws)
-    return report.signed({"entities": "gold", "level": level}), _saved("relations", gold, predicted, classes=classes)
+
+    def scored(kept: frozenset[str]) -> Report:
+        report: Report = SCORERS["relations"].score(_only(gold, kept), _only(predicted, kept), classes=classes, **draws)
+        return report.signed({"entities": "gold", "level": level})
+
+    return scored, _saved("relations", gold, predicted, classes=classes)
 
 
 def _by_span(document: Document, names: Mapping[str, str], classes: Sequence[str]) -> Iterator[tuple[Any, Any, str]]:
@@ -223,10 +296,8 @@ def _by_span(document: Document, names: Mapping[str, str], classes: Sequence[str
 
 
 def _classification(
-    predictor: Predictor, corpus: Corpus, documents: Sequence[Document], split: str, protocol: str | None,
-    draws: Mapping[str, int],
-) -> Evaluation:  # fmt: skip
-    card = corpus.card
+    predictor: Predictor, card: Card, documents: Sequence[Document], draws: Mapping[str, int]
+) -> _Result:
     heads = [h for h in predictor.heads.values() if h.task == "classification" and h.name in card.labels]
     head = heads[0] if heads else head_of(predictor, "classification")
     if not card.labels:
@@ -243,17 +314,17 @@ def _classification(
     groups = [source_of(document) for document, _ in found]
     scorer = SCORERS["classification"]
 
-    def scored(keep: Sequence[int]) -> Report:
+    def scored(kept: frozenset[str]) -> Report:
+        chosen = [number for number, (document, _) in enumerate(found) if document.id in kept]
         report: Report = scorer.score(
-            [gold[i] for i in keep],
-            [predicted[i] for i in keep],
+            [gold[i] for i in chosen],
+            [predicted[i] for i in chosen],
             labels=values,
-            groups=[groups[i] for i in keep],
+            groups=[groups[i] for i in chosen],
             **draws,
         )
         return report
 
-    everything = list(range(len(found)))
     examples = [
         {"id": example.input.id, "gold": example.gold, "predicted": value, "probabilities": dict(answer.probabilities)}
         for (_, example), value, answer in zip(found, predicted, answers, strict=True)
@@ -269,15 +340,8 @@ def _classification(
         "classification",
         {"labels": list(values)},
     )  # fmt: skip
-    result = Evaluation(scored(everything).signed({"part": "all"}), examples=examples, predictions=saved)
-    chosen = corpus.protocol(protocol)
-    if chosen.leaks:
-        others = "+".join(one for one in chosen.names if one not in split.split("+"))
-        seen = {normalised(document.text) for document in corpus.documents(others, protocol=protocol)}
-        clean = [i for i in everything if normalised(found[i][1].input.text) not in seen]
-        result.beside["clean part"] = scored(clean).signed({"part": f"no sentence of {others}"})
-        result.facts = {"rows": len(found), "rows whose sentence is also in " + others: len(found) - len(clean)}
-    return result
+    everything = frozenset(document.id for document in documents)
+    return _Result(Evaluation(scored(everything), examples=examples, predictions=saved), {"": scored})
 
 
 def _saved(
@@ -293,6 +357,10 @@ def _arguments(card: Card) -> dict[str, tuple[tuple[str, str], ...]]:
         name: one.arguments + (tuple((b, a) for a, b in one.arguments) if one.symmetric else ())
         for name, one in card.relations.items()
     }
+
+
+def _only(found: Mapping[str, T], kept: frozenset[str]) -> dict[str, T]:
+    return {identity: items for identity, items in found.items() if identity in kept}
 
 
 def _parts(documents: Sequence[Document]) -> Iterator[Sequence[Document]]:
