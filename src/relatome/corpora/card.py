@@ -232,6 +232,8 @@ class Card:
         The protocol used where none is named.
     repeated
         Documents that the files hold twice; the first is taken.
+    versions
+        Documents that the files hold more than once and not alike, all of which are taken; the second is called ``ID-2``.
     repaired
         Documents with a mention whose published offsets do not fit and which the reader may repair; in any other
         document it is an error.
@@ -273,6 +275,7 @@ class Card:
     evaluated_groups: tuple[str, ...] = ()
     labels: Mapping[str, LabelType] = field(default_factory=dict)
     repeated: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
     repaired: tuple[str, ...] = ()
     defects: tuple[str, ...] = ()
     counts: Mapping[str, Any] = field(default_factory=dict)
@@ -358,6 +361,7 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
         evaluated_groups=table.texts("evaluated_groups", default=()),
         labels=_labels(table),
         repeated=table.texts("repeated", default=()),
+        versions=table.texts("versions", default=()),
         repaired=table.texts("repaired", default=()),
         defects=table.texts("defects", default=()),
         counts=table.get("counts", dict, "a table", {}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
@@ -242,10 +243,14 @@ class Corpus:
         read = import_module(f"relatome.formats.{self.card.reader}").read
         options = {"on_repair": self._repair} if self.card.repaired else {}
         seen: set[str] = set()
+        versions: Counter[str] = Counter()
         for path in paths:
             for document in read(path, **options):
                 if folder and document.meta.get("folder") != folder:
                     continue
+                if document.id in seen and document.id in self.card.versions:
+                    versions[document.id] += 1
+                    document = replace(document, id=f"{document.id}-{1 + versions[document.id]}")
                 if document.id not in seen:
                     seen.add(document.id)
                     yield document
@@ -254,7 +259,7 @@ class Corpus:
                         f"the id is in the files of {self.card.name!r} twice",
                         path=path,
                         document=document.id,
-                        advice="list it in the card's 'repeated' if the first is to be taken",
+                        advice="list it in the card's 'repeated' if the first is to be taken, in 'versions' if all are",
                     )
 
     def _repair(self, problem: InputError) -> None:
