@@ -63,7 +63,7 @@ def read(
     return _read_folder(Path(path), format, split, on_reject, on_repair)
 
 
-def write(documents: Iterable[Document], path: str | Path | TextIO, format: str) -> int:
+def write(documents: Iterable[Document], path: str | Path | TextIO, format: str, **options: Any) -> int:
     """Write documents in one of the formats that can be written (see ``writable``).
 
     Parameters
@@ -71,6 +71,10 @@ def write(documents: Iterable[Document], path: str | Path | TextIO, format: str)
     path
         A file, which appears under its name only when all is written (gzip where the name ends in ``.gz``), or an
         open text stream. BioC is written as JSON where the name says ``.json``, else as XML.
+    format
+        One of ``writable()``.
+    options
+        What this format's own ``write`` can be told, such as ``scheme="IOBES"`` for ``iob``.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def write(documents: Iterable[Document], path: str | Path | TextIO, format: str)
     UnknownNameError
         There is no such format, or it cannot be written.
     """
-    count: int = _written(format).write(documents, path)
+    count: int = _written(format).write(documents, path, **options)
     return count
 
 
@@ -129,9 +133,9 @@ def guess(path: str | Path) -> str:
     if not isinstance(path, Lent) and archives.kind(path):
         return _guess_inside(path)
     start = head(path).lstrip()
-    if "\0" in start:
-        raise FormatError("the file is binary, not text", path=shown(path), advice="only text can be read")
     found = next(name for name in FORMATS if hasattr(module := _module(name), "fits") and module.fits(start))
+    if "\0" in start and not getattr(_module(found), "BINARY", False):
+        raise FormatError("the file is binary, not text", path=shown(path), advice="only text and Parquet can be read")
     if found == "text" and (root := xml_root(start)) is not None:
         raise FormatError(
             f"XML of a kind that is not known: its root is <{root or '?'}>",
@@ -261,6 +265,7 @@ def _module(format: str) -> ModuleType:
 # In the order in which they are asked whether a file is theirs: the sure ones first. A format of rows comes after those
 # whose rows say more, jsonl after all other JSON, text last, because it takes everything.
 FORMATS = {
+    "parquet": "relatome.formats.parquet",
     "pubmed": "relatome.formats.pubmed",
     "bioc": "relatome.formats.bioc",
     "ddi": "relatome.formats.ddi",

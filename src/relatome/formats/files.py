@@ -256,6 +256,16 @@ def writing(path: str | Path | TextIO) -> Iterator[TextIO]:
     if not isinstance(path, (str, Path)):
         yield path
         return
+    with writing_bytes(path) as binary, io.TextIOWrapper(binary, encoding="utf-8", newline="\n") as stream:
+        yield stream
+
+
+@contextlib.contextmanager
+def writing_bytes(path: str | Path) -> Iterator[BinaryIO]:
+    """A stream of bytes to write to; a file appears under its name only when the block ends without an error.
+
+    A name that ends in ``.gz`` is compressed.
+    """
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
@@ -265,7 +275,7 @@ def writing(path: str | Path | TextIO) -> Iterator[TextIO]:
                 # No name and no time inside: the same documents give the same bytes.
                 zipped = gzip.GzipFile(filename="", mode="wb", fileobj=binary, mtime=0)
                 binary = cast(BinaryIO, closing.enter_context(zipped))
-            yield closing.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline="\n"))
+            yield binary
         temporary.replace(target)
     except UnicodeEncodeError as problem:
         raise InputError(

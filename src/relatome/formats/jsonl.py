@@ -18,8 +18,9 @@ from typing import Any, TextIO, cast
 
 from relatome.documents import Document, Label, Mention, Passage, Question, Relation, Span
 from relatome.errors import FormatError, InputError
-from relatome.formats.files import OnReject, json_object, located, numbered, settle, stem, writing
+from relatome.formats.files import OnReject, json_object, located, numbered, settle, shown, stem, writing
 from relatome.formats.losses import EVERYTHING
+from relatome.formats.offsets import mended
 
 HOLDS = EVERYTHING
 
@@ -35,6 +36,9 @@ def read(
         The file, plain or gzip; ``"-"`` is standard input.
     on_reject
         Told about a line that is no document, which is then left out; without it the error is raised.
+    on_repair
+        Told about a key that is no field, and about a part that does not fit the text, which are then repaired or
+        left out (see ``relatome.formats.offsets.mended``).
 
     Raises
     ------
@@ -48,7 +52,11 @@ def read(
             continue
         try:
             with located(path=path, line=line.number):
-                document = from_record(parsed(line.text), default_id=f"{stem(path)}:{line.number}")
+                document = from_record(
+                    parsed(line.text),
+                    default_id=f"{stem(path)}:{line.number}",
+                    on_repair=None if on_repair is None else _located(on_repair, path, line.number),
+                )
         except InputError as problem:
             settle(problem, on_reject)
             continue
@@ -115,21 +123,47 @@ def parsed(text: str) -> object:
     return value
 
 
-def from_record(value: object, *, default_id: str = "") -> Document:
-    """The document that a JSON object describes, checked.
+def from_record(value: object, *, default_id: str = "", on_repair: OnReject | None = None) -> Document:
+    """The document that a JSON object describes, checked; or with ``on_repair``, mended.
 
     Examples
     --------
     >>> from_record({"text": "Aspirin."}, default_id="note:1").id
     'note:1'
     """
+    if on_repair is not None:
+        value = _known(value, Document, "document", on_repair)
     document = cast(Document, _built(Document, value, "document", {"id": default_id}))
     with located(document=document.id):
         for where, text in (("id", document.id), ("text", document.text)):
             # The JSON escape \ud800 alone is half a character: no encoding can write it, no tokeniser can read it.
             if any("\ud800" <= character <= "\udfff" for character in text):
                 raise FormatError(f"the {where} holds half a character, a lone surrogate")
-        return document.check()
+        return document.check() if on_repair is None else mended(document, on_repair=on_repair).check()
+
+
+def _located(on_repair: OnReject, path: str | Path, line: int) -> OnReject:
+    def told(problem: InputError) -> None:
+        problem.at(path=shown(path), line=line)
+        on_repair(problem)
+
+    return told
+
+
+def _known(value: object, kind: type, where: str, on_repair: OnReject) -> object:
+    """A JSON object without the keys that are no field of its record, and of the records in it."""
+    if not isinstance(value, dict):
+        return value
+    kept = {}
+    for key, content in value.items():
+        if key not in _RECORDS[kind]:
+            on_repair(FormatError(f"{where} has an unknown key {key!r}: left out"))
+            continue
+        inner = _INNER.get(key) if kind is Document else None
+        if inner is not None and isinstance(content, list):
+            content = [_known(item, inner, key, on_repair) for item in content]
+        kept[key] = content
+    return kept
 
 
 def _record(value: object) -> Any:
@@ -228,6 +262,14 @@ def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
+
+_INNER: dict[str, type] = {
+    "passages": Passage,
+    "mentions": Mention,
+    "relations": Relation,
+    "labels": Label,
+    "questions": Question,
+}
 
 # One shape for each field; a test compares the names with the records' own.
 _RECORDS: dict[type, dict[str, Callable[[object, str], object]]] = {

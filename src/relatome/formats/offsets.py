@@ -8,11 +8,15 @@ there, any other is left out; either way the error is handed over, so that repai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
-from relatome.documents import Span
-from relatome.errors import OffsetError
+from relatome.documents import Document, Mention, Question, Relation, Span
+from relatome.errors import InputError, OffsetError
 from relatome.formats.files import OnReject
+
+_R = TypeVar("_R", Mention, Relation, Question)
 
 
 def fitted(
@@ -67,6 +71,82 @@ def fitted(
         raise problem
     on_repair(problem)
     return found if found and _letters(found) == _letters(written) else None
+
+
+def mended(document: Document, *, on_repair: OnReject) -> Document:
+    """A document whose every part fits its text; what does not is repaired or left out, and told.
+
+    A range beyond the text is left out, and a mention like ``fitted`` does; a second mention, relation or question
+    of one name gets a name of its own; a relation to a mention that is not there is left out.
+
+    Examples
+    --------
+    >>> broken = Document("1", "Aspirin.", mentions=(Mention("T1", 1, 8, "Chemical", "Aspirin"),))
+    >>> mended(broken, on_repair=lambda problem: None).mentions
+    ()
+    """
+    length = len(document.text)
+
+    def tell(problem: InputError) -> None:
+        problem.at(document=document.id)
+        on_repair(problem)
+
+    def inside(what: str, start: int, end: int) -> bool:
+        if 0 <= start <= end <= length:
+            return True
+        tell(OffsetError(f"{what} has range {start}..{end}, but the text has {length} characters: left out"))
+        return False
+
+    def named(what: str, records: Iterable[_R], letter: str) -> Iterator[_R]:
+        names = {record.id for record in records}
+        seen: set[str] = set()
+        number = 0
+        for record in records:
+            name = record.id
+            while name in seen:
+                number += 1
+                free = f"{letter}{number}"
+                name = name if free in names or free in seen else free
+            if name != record.id:
+                tell(InputError(f"two {what}s have the id {record.id!r}: the second is now {name!r}"))
+                record = replace(record, id=name)
+            seen.add(name)
+            yield record
+
+    mentions: list[Mention] = []
+    for mention in named("mention", document.mentions, "T"):
+        parts = mention.fragments or (mention.span,)
+        if mention.fragments and not 0 <= mention.start < mention.end <= length:
+            mention = replace(mention, start=parts[0].start, end=parts[-1].end)
+        found = fitted(document.text, parts, mention.text, what=f"mention {mention.id!r}", on_repair=tell)
+        if found is not None:
+            mentions.append(replace(mention, text=found))
+    known = {mention.id for mention in mentions}
+    relations: list[Relation] = []
+    for relation in named("relation", document.relations, "R"):
+        missing = {relation.head, relation.tail} - known if relation.level == "mention" else set()
+        if missing:
+            tell(
+                InputError(
+                    f"relation {relation.id!r} names {min(missing)!r}, which is no mention of this document: left out"
+                )
+            )
+            continue
+        evidence = tuple(span for span in relation.evidence if inside(f"evidence of relation {relation.id!r}", *span))
+        relations.append(replace(relation, evidence=evidence))
+    return replace(
+        document,
+        passages=tuple(p for p in document.passages if inside(f"passage {p.kind!r}", p.start, p.end)),
+        mentions=tuple(mentions),
+        relations=tuple(relations),
+        labels=tuple(label for label in document.labels if inside(f"label {label.name!r}", label.start, label.end)),
+        questions=tuple(
+            replace(q, spans=tuple(span for span in q.spans if inside(f"answer of question {q.id!r}", *span)))
+            for q in named("question", document.questions, "Q")
+        ),
+        sentences=tuple(span for span in document.sentences if inside("sentence", *span)),
+        tokens=tuple(span for span in document.tokens if inside("token", *span)),
+    )
 
 
 def _advice(text: str, spans: Sequence[Span], written: str) -> str:
