@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relatome.batches import BUDGET, Row, budgeted, collate, encode, full_batches, marker_pieces, width
+from relatome.batches import Row, budgeted, collate, encode, few, full_batches, marker_pieces, width
 from relatome.tasks.example import Argument, Head, Pair, Sentence
 from relatome.tasks.relation import PAIRS_PER_ROW
 from relatome.wordpieces import WordPieces
@@ -66,7 +67,20 @@ def test_full_batches_of_one_width_have_one_shape() -> None:
     found = list(full_batches(lengths, 64))
     assert Counter(len(batch) for batch in found[:-1]) == {4: 25}
     assert found[-1] == [100]
-    assert BUDGET == 4096
+
+
+@given(st.integers(1, 10_000), st.sampled_from([2, 4]))
+def test_few_sizes_are_few_and_near(count: int, steps: int) -> None:
+    size = few(count, steps=steps)
+    assert count <= size <= max(count * (1 + 1 / steps), count + 1)
+    assert few(size, steps=steps) == size
+    assert len({few(number, steps=steps) for number in range(1, 1025)}) <= 10 * steps + 1
+
+
+def test_full_batches_for_reading_have_one_of_a_few_numbers_of_rows() -> None:
+    batches = list(budgeted([random.Random(1).randint(3, 120) for _ in range(3000)], 1024, longest_first=True))
+    lengths = {len(batch) for batch in batches[:-1]}
+    assert {few(length) for length in lengths} == lengths
 
 
 # ------------------------------------------------------------------------------------------------ rows

@@ -1,10 +1,13 @@
-"""The embedded default holds what it promises: the figures on the official test sets, its size, its engines.
+"""The embedded default holds what it promises: the figures on the official test sets, its size, its engines, its memory.
 
 The bounds are those of the first default's requirements, not its measured values (those stand in the card).
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,3 +65,31 @@ def test_every_engine_opens_it(backend: str) -> None:
         ["Lamotrigine caused a severe skin rash in two patients."]
     )
     assert answer[0].value == "adverse-effect"
+
+
+MEMORY = """
+import json, random, resource, sys
+from relatome import load
+from relatome.documents import Document
+from relatome.extract import extract
+random.seed(1)
+words = "aspirin induced severe bleeding in patients with renal failure who received kinase inhibitor therapy".split()
+def abstracts(count):
+    for number in range(count):
+        lengths = random.choices(range(4, 45), k=random.randint(3, 15))
+        sentences = [" ".join(random.choices(words, k=length)).capitalize() + f" {number}." for length in lengths]
+        yield Document(str(number), " ".join(sentences))
+peaks = []
+for number, _ in enumerate(extract(abstracts(int(sys.argv[1])), load("default")), start=1):
+    if number % 1000 == 0:
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(json.dumps(peaks))
+"""
+
+
+def test_memory_is_flat() -> None:
+    done = subprocess.run([sys.executable, "-c", MEMORY, "10000"], capture_output=True, text=True, check=True)
+    peaks = json.loads(done.stdout)
+    assert len(peaks) == 10
+    assert peaks[-1] < 1024, f"peak RSS in MiB after each thousand documents: {peaks}"
+    assert peaks[-1] < 1.1 * peaks[1], f"peak RSS in MiB after each thousand documents: {peaks}"

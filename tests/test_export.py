@@ -16,11 +16,12 @@ import pytest
 import torch
 
 from relatome import export, predictors
-from relatome.batches import Row, encode
+from relatome.batches import Row, collate, encode
 from relatome.errors import ModelError, UnknownNameError
 from relatome.models.checkpoint import Checkpoint
 from relatome.predictors import openvino
 from relatome.predictors.neural import Memory
+from relatome.predictors.openvino import OpenVINOForward
 from relatome.predictors.pytorch import TorchForward
 from relatome.predictors.texts import Predictor
 from relatome.tasks.example import Head, Prediction
@@ -112,6 +113,26 @@ def test_batches_and_memory_do_not_change_an_answer(folder: Path):
     narrow.budget = 32
     first, second = answers(wide), answers(narrow, memory=True)
     assert all(tiny.agree(first[name], second[name]) for name in first)
+
+
+def test_few_shapes_reach_the_engine(folder: Path, rows: list[Row], monkeypatch: pytest.MonkeyPatch):
+    forward = OpenVINOForward(folder)
+    grown = forward._arrays
+    shapes: set[tuple[tuple[int, ...], ...]] = set()
+
+    def noted(batch, memory):
+        arrays = grown(batch, memory)
+        shapes.add(tuple(array.shape for array in arrays))
+        return arrays
+
+    monkeypatch.setattr(forward, "_arrays", noted)
+    longest = max(rows, key=lambda row: row.pieces)
+    for count in range(1, 40):
+        batch = collate([longest] * count, pad=0, markers=(1, 2, 3, 4))
+        logits, kept = forward(batch, None, remember=True)
+        assert kept is not None and kept.shape[4] == batch.ids.shape[1]
+        assert {len(kept), *map(len, logits.values())} == {count}
+    assert sorted(one[0][0] for one in shapes) == [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48]  # of 39 numbers of rows
 
 
 def test_auto_opens_int8_and_the_card_travels(folder: Path, made: Checkpoint):

@@ -18,7 +18,7 @@ from relatome.tasks.example import Encoded, Head, Pair, Sentence
 from relatome.tasks.relation import spelled
 from relatome.wordpieces import MARKERS, Window, WordPieces
 
-BUDGET = 4096  # pieces of a batch, padding counted: large enough to fill two cores, small enough for a laptop's cache
+BUDGET = 1024  # pieces of a batch, padding counted: fills two cores; an engine's buffers (0.1 MB a piece) grow with it
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -176,6 +176,21 @@ def width(pieces: int) -> int:
     return -(-pieces // step) * step
 
 
+def few(count: int, *, steps: int = 2) -> int:
+    """The next of a few sizes, for engines that compile their kernels for every shape.
+
+    Powers of two, and ``steps`` - 1 sizes between each and the next.
+
+    Examples
+    --------
+    >>> [few(count) for count in (1, 5, 7, 9, 33)], few(33, steps=4)
+    ([1, 6, 8, 12, 48], 40)
+    """
+    power = 1 << max(count - 1, 1).bit_length() >> 1
+    step = max(power // steps, 1)
+    return max(-(-count // step) * step, 1)
+
+
 def full_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
     """Indices of rows, by width, in batches that are full; what is left of one width joins the next wider one.
 
@@ -198,14 +213,15 @@ def full_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
 def budgeted(lengths: Sequence[int], budget: int = BUDGET, *, longest_first: bool = False) -> Iterator[list[int]]:
     """Indices of rows, sorted by length and cut into batches of at most ``budget`` pieces with padding.
 
-    A row longer than the budget is a batch of its own: nothing is left out.
+    A row longer than the budget is a batch of its own: nothing is left out. Full batches have one of a few numbers
+    of rows (`few`).
     """
     order = sorted(range(len(lengths)), key=lambda index: lengths[index], reverse=longest_first)
     batch: list[int] = []
     longest = 0
     for index in order:
         longest = max(longest, width(lengths[index]))
-        if batch and longest * (len(batch) + 1) > budget:
+        if batch and longest * few(len(batch) + 1) > budget:
             yield batch
             batch, longest = [], width(lengths[index])
         batch.append(index)

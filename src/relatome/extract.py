@@ -16,7 +16,7 @@ from relatome.predictors.neural import Memory, NeuralPredictor
 from relatome.tasks import classification, ner, pairs, relation
 from relatome.tasks.example import Head, Pair, Prediction, Sentence
 
-CHUNK = 32_000  # characters read between two clearings of memory: some 8,000 pieces, 150 MB of keys and values
+CHUNK = 12_000  # characters read between two clearings of memory: some 3,000 pieces, 55 MB of keys and values
 
 
 def extract(
