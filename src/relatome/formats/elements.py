@@ -3,15 +3,19 @@
 No document type is loaded, no entity is expanded, nothing is fetched. A file that declares entities, or uses one that
 only an unread document type could explain, is refused: its text would not be what its author sees. An element is
 handed over when it is complete and emptied afterwards, so memory holds one at a time; what no one asked for is thrown
-away with the next one, and a file in which the next one does not come is refused. The parser tells only of the elements
-asked for: to be told of all of them takes twice the time of parsing.
+away with the next one, and a file in which the next one does not come is refused. Comments and processing instructions
+are not there: a text is in one piece, and children are elements.
+
+What it costs is what is not asked of lxml: the parser tells only of the elements wanted (to be told of all doubles the
+time of parsing), and an element is searched for entities only where its bytes hold an ampersand that could begin one.
 """
 
 from __future__ import annotations
 
-import io
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from lxml import etree
 
@@ -19,6 +23,16 @@ from relatome.errors import FormatError
 from relatome.formats.files import MOST_BYTES_A_LINE, opened, shown
 
 _CHUNK_BYTES = 1 << 16
+# In these encodings an ampersand is the byte 0x26 and nothing else is.
+_ASCII_LIKE = frozenset({"UTF-8", "ASCII", "US-ASCII", "ISO-8859-1", "WINDOWS-1252"})
+_REFERENCE = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);|#)")
+_LONGEST_REFERENCE = 8  # bytes of "&quot;" and some more
+
+
+class Readable(Protocol):
+    """Bytes that can be read a piece at a time."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 def elements(path: str | Path, wanted: Collection[str], *, roots: Collection[str] = ()) -> Iterator[etree._Element]:
@@ -42,56 +56,86 @@ def elements(path: str | Path, wanted: Collection[str], *, roots: Collection[str
         without a wanted element or in one; with the line.
     """
     with opened(path) as stream:
-        try:
-            yield from _elements(path, stream, wanted, roots)
-        except etree.XMLSyntaxError as problem:
-            message = problem.msg or "not XML"
-            if "entity amplification" in message or "Entity" in message or "entity loop" in message:
-                raise _entities(path, line=problem.lineno) from None
-            raise FormatError(
-                f"this is not well-formed XML: {message}", path=shown(path), line=problem.lineno or None
-            ) from None
+        yield from elements_in(stream, path, wanted, roots=roots)
+
+
+def elements_in(
+    stream: Readable, path: str | Path, wanted: Collection[str], *, roots: Collection[str] = ()
+) -> Iterator[etree._Element]:
+    """The elements as ``elements`` gives them, of bytes that are open already; the path is for messages."""
+    try:
+        yield from _elements(path, stream, wanted, roots)
+    except etree.XMLSyntaxError as problem:
+        message = problem.msg or "not XML"
+        if "entity amplification" in message or "Entity" in message or "entity loop" in message:
+            raise _entities(path, line=problem.lineno) from None
+        raise FormatError(
+            f"this is not well-formed XML: {message}", path=shown(path), line=problem.lineno or None
+        ) from None
 
 
 def words(element: etree._Element | None) -> str:
     """All the text in an element, without its markup; a line break and the indentation round it become one blank."""
     if element is None:
         return ""
-    text = "".join(element.itertext(etree.Element)) if len(element) else element.text or ""
+    text: str = "".join(element.itertext()) if len(element) else element.text or ""
     if "\n" in text:
         text = " ".join(line.strip(" \t") for line in text.split("\n"))
     return text.strip()
 
 
 def _elements(
-    path: str | Path, stream: io.BufferedReader, wanted: Collection[str], roots: Collection[str]
+    path: str | Path, stream: Readable, wanted: Collection[str], roots: Collection[str]
 ) -> Iterator[etree._Element]:
-    chunk = _prolog(path, stream, roots)
-    parser = _parser(("start", "end"), [f"{{*}}{name}" for name in sorted(wanted)])
-    depth = 0  # how many wanted elements are open
-    waiting = 0  # bytes since one of them began or ended
-    while chunk:
+    chunk, root = _prolog(path, stream, roots)
+    # Only where elements begin: the parser would have to stop at each end of any element to see whether to tell of it.
+    parser = _parser(("start",), [f"{{*}}{name}" for name in sorted(wanted)])
+    begun: etree._Element | None = None  # the last wanted element that is in no other, if it was not handed over yet
+    waiting = 0  # bytes since one of them began
+    may_refer = _is_wide(chunk, root)
+    seen = b""
+    ended = False
+    while not ended:
+        if not may_refer:  # once it is so it stays so: what refers to an entity is refused, or it is CDATA
+            seen = seen[-_LONGEST_REFERENCE:] + chunk
+            reference = _REFERENCE.search(seen)
+            may_refer = reference is not None and reference.start() < len(seen) - _LONGEST_REFERENCE
         parser.feed(chunk)
         waiting += len(chunk)
-        for event, element in parser.read_events():
-            waiting = 0
-            if event == "start":
-                depth += 1
-                continue
-            depth -= 1
-            if not depth:
-                for entity in element.iter(etree.Entity):
-                    raise _entities(path, entity.text, element.sourceline)
-                yield element
-                _forget(element)
-        if waiting > MOST_BYTES_A_LINE:
-            what = "in one element" if depth else "without any of: " + ", ".join(sorted(wanted))
-            raise FormatError(f"more than {MOST_BYTES_A_LINE // 2**20} MB of XML {what}", path=shown(path))
         chunk = stream.read(_CHUNK_BYTES)
-    parser.close()
+        ended = not chunk
+        if ended:
+            parser.close()
+        for _, element in parser.read_events():
+            if begun is not None:
+                if _is_inside(element, begun):
+                    continue
+                yield _whole(begun, path, may_refer)
+                _forget(begun)
+            begun, waiting = element, 0
+        # What follows an element is there only when it is complete.
+        if begun is not None and (ended or begun.tail is not None or begun.getnext() is not None):
+            yield _whole(begun, path, may_refer)
+            _forget(begun)
+            begun = None
+        if waiting > MOST_BYTES_A_LINE:
+            what = "without any of: " + ", ".join(sorted(wanted)) if begun is None else "in one element"
+            raise FormatError(f"more than {MOST_BYTES_A_LINE // 2**20} MB of XML {what}", path=shown(path))
 
 
-def _prolog(path: str | Path, stream: io.BufferedReader, roots: Collection[str]) -> bytes:
+def _whole(element: etree._Element, path: str | Path, may_refer: bool) -> etree._Element:
+    if may_refer:
+        for entity in element.iter(etree.Entity):
+            raise _entities(path, entity.text, element.sourceline)
+    return element
+
+
+def _is_inside(element: etree._Element, other: etree._Element) -> bool:
+    parent = element.getparent()
+    return parent is not other.getparent() and any(ancestor is other for ancestor in element.iterancestors())
+
+
+def _prolog(path: str | Path, stream: Readable, roots: Collection[str]) -> tuple[bytes, etree._Element | None]:
     """The beginning of the file as far as its root, which a parser of its own has seen and found harmless."""
     parser = _parser(("start",))
     start = b""
@@ -111,11 +155,17 @@ def _prolog(path: str | Path, stream: io.BufferedReader, roots: Collection[str])
                     path=shown(path),
                     line=root.sourceline,
                 )
-            return start
+            return start, root
         if len(start) > MOST_BYTES_A_LINE:
             raise FormatError(f"{MOST_BYTES_A_LINE // 2**20} MB of XML without an element", path=shown(path))
     parser.close()
-    return start
+    return start, None
+
+
+def _is_wide(start: bytes, root: etree._Element | None) -> bool:
+    """Whether an ampersand may be another byte than 0x26."""
+    encoding = None if root is None else root.getroottree().docinfo.encoding
+    return b"\0" in start or (encoding or "UTF-8").upper() not in _ASCII_LIKE
 
 
 def _parser(events: tuple[str, ...], tags: list[str] | None = None) -> etree.XMLPullParser:
@@ -128,6 +178,8 @@ def _parser(events: tuple[str, ...], tags: list[str] | None = None) -> etree.XML
         attribute_defaults=False,
         no_network=True,
         huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
     )
 
 
