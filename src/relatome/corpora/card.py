@@ -337,7 +337,7 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
     relatome.errors.SettingsError: 12 mistakes: unknown key 'titel': did you mean 'title'?; 'title' is missing; ...
     """
     problems: list[str] = []
-    table = _Table(values, "", problems)
+    table = Table(values, "", problems)
     unknown = table.unknown(Card.__dataclass_fields__)
     ids = "pmid" if values.get("unit") == "abstract" else "own"
     card = Card(
@@ -378,7 +378,7 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
     return card
 
 
-def _files(table: _Table) -> dict[str, CorpusFile]:
+def _files(table: Table) -> dict[str, CorpusFile]:
     files = {}
     for name, entry in table.tables("files", required=True):
         entry.only("sha256", "source", "content", "members")
@@ -397,7 +397,7 @@ def _files(table: _Table) -> dict[str, CorpusFile]:
     return files
 
 
-def _relations(table: _Table) -> dict[str, RelationType]:
+def _relations(table: Table) -> dict[str, RelationType]:
     relations = {}
     for name, entry in table.tables("relations"):
         entry.only("arguments", "level", "symmetric", "group")
@@ -414,7 +414,7 @@ def _relations(table: _Table) -> dict[str, RelationType]:
     return relations
 
 
-def _labels(table: _Table) -> dict[str, LabelType]:
+def _labels(table: Table) -> dict[str, LabelType]:
     labels = {}
     for name, entry in table.tables("labels"):
         if "scale" in entry.values:
@@ -433,7 +433,7 @@ def _labels(table: _Table) -> dict[str, LabelType]:
     return labels
 
 
-def _protocols(table: _Table) -> dict[str, Protocol]:
+def _protocols(table: Table) -> dict[str, Protocol]:
     protocols = {}
     for name, entry in table.tables("protocols", required=True):
         kind = entry.choice("kind", KINDS)
@@ -472,7 +472,7 @@ def _protocols(table: _Table) -> dict[str, Protocol]:
     return protocols
 
 
-def _overlaps(table: _Table) -> dict[str, Overlap]:
+def _overlaps(table: Table) -> dict[str, Overlap]:
     found = {}
     for name, entry in table.tables("overlaps"):
         entry.only(*(key for key in Overlap.__dataclass_fields__ if key != "name"))
@@ -491,7 +491,7 @@ def _overlaps(table: _Table) -> dict[str, Overlap]:
     return found
 
 
-def _split(name: str, entry: _Table) -> Split:
+def _split(name: str, entry: Table) -> Split:
     entry.only("read", "needs", "ids", "without", "folder")
     return Split(
         name,
@@ -554,7 +554,7 @@ def _contradictions(card: Card) -> list[str]:
     return problems
 
 
-class _Table:
+class Table:
     """A TOML table that notes what is wrong with it instead of stopping at the first mistake."""
 
     def __init__(self, values: Mapping[str, Any], where: str, problems: list[str]) -> None:
@@ -608,12 +608,12 @@ class _Table:
                 self.problems.append(f"{f'{self.where}{key}.{name}'!r} should be text, not {value!r}")
         return values
 
-    def tables(self, key: str, *, required: bool = False) -> list[tuple[str, _Table]]:
+    def tables(self, key: str, *, required: bool = False) -> list[tuple[str, Table]]:
         values: dict[str, Any] = self.get(key, dict, "a table", None if required else {})
         found = []
         for name, value in values.items():
             if isinstance(value, dict):
-                found.append((name, _Table(value, f"{self.where}{key}.{name}.", self.problems)))
+                found.append((name, Table(value, f"{self.where}{key}.{name}.", self.problems)))
             else:
                 self.problems.append(f"{f'{self.where}{key}.{name}'!r} should be a table, not {value!r}")
         return found
