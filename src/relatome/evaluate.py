@@ -33,7 +33,7 @@ from relatome.tasks.pairs import reachable
 
 CHUNK = 64  # documents predicted together
 GOLD = "gold entities"
-CLEAN, NO_SENTENCE = "clean part", "part without a sentence of the rest"
+CLEAN, NO_SENTENCE = "clean part", "no shared sentence"
 Item = dict[str, Any]
 T = TypeVar("T")
 Scored = Callable[[frozenset[str]], Report]

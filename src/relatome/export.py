@@ -31,6 +31,7 @@ import numpy as np
 
 from relatome import __version__
 from relatome.batches import Batch, Row, budgeted, collate
+from relatome.corpora.audit import SEEN
 from relatome.errors import MissingExtraError, ModelError
 from relatome.evaluate import evaluate
 from relatome.predictors.neural import Forward
@@ -70,6 +71,7 @@ def export(
     calibration: Iterable[Row],
     ignored: Sequence[str] = ("heads",),
     seed: int = 0,
+    seen: str | Path | None = None,
 ) -> dict[str, Any]:
     """Write a checkpoint as an int8 OpenVINO folder.
 
@@ -87,6 +89,9 @@ def export(
         answers instead of 2.6 % (267 dev pairs; KL to fp32 3.3e-3 instead of 1.3e-3).
     seed
         Of the draw.
+    seen
+        The folder whose ``seen.json.gz`` (what the model learned from, for ``relatome audit``) is kept with it; by
+        default the checkpoint's.
 
     Returns
     -------
@@ -147,6 +152,11 @@ def export(
         target.mkdir(parents=True, exist_ok=True)
         for name in FILES:  # relatome.json, which says what model.bin must be, comes last
             (part / name).replace(target / name)
+        listed = seen if seen is not None else checkpoint if isinstance(checkpoint, str | Path) else None
+        if listed is not None and (Path(listed) / SEEN).is_file():
+            shutil.copyfile(Path(listed) / SEEN, target / SEEN)
+        else:
+            (target / SEEN).unlink(missing_ok=True)  # a list of the model before would be a wrong one
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return facts
@@ -182,7 +192,13 @@ def compare(reference: Predictor, exported: Predictor, jobs: Iterable[Job]) -> l
         first, second = _Recorder(reference), _Recorder(exported)
         before, after = (
             evaluate(
-                cast(Predictor, one), job.corpus, task=job.task, split=job.split, protocol=job.protocol, resamples=0
+                cast(Predictor, one),
+                job.corpus,
+                task=job.task,
+                split=job.split,
+                protocol=job.protocol,
+                resamples=0,
+                clean=False,
             ).report
             for one in (first, second)
         )

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+
     from relatome.evaluate import Evaluation
     from relatome.scoring.score import Report
 
@@ -105,39 +109,62 @@ def _asked(results: list[tuple[str, Evaluation]]) -> tuple[str, Evaluation]:
 
 def _show(results: list[tuple[str, Evaluation]]) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     console = Console()
     for name, result in results:
-        reports: list[tuple[str, Report]] = [("", result.report), *result.beside.items()]
-        for part, report in reports:
-            signature = report.signature
-            title = f"{name} on {signature['corpus']} {signature['split']} ({signature['protocol']} split)"
-            table = Table(
-                title=title
-                + (f", {part}" if part else f", {signature.get('entities', '')} entities".replace(",  entities", ""))
-            )
-            table.add_column("class")
-            for column in ("precision", "recall", "f1", "95 % of f1", "support"):
-                table.add_column(column, justify="right")
-            plain = []
-            for row in report.rows():
-                if "f1" not in row:
-                    plain.append(row)
-                    continue
-                table.add_row(
-                    str(row["class"]), *(_number(row.get(key)) for key in ("precision", "recall", "f1")),
-                    f"{_number(row.get('f1 low'))} to {_number(row.get('f1 high'))}", str(row["support"]),
-                )  # fmt: skip
-            console.print(table)
-            for row in plain:
-                for key, value in row.items():
-                    if key not in ("class", "support") and not key.endswith((" low", " high")):
-                        shown = f"{value:g}" if key == "errors" else _number(value)
-                        console.print(f"{key} {shown} of {row['support']}" if key == "errors" else f"{key} {shown}")
-            console.print("signature " + " | ".join(f"{key}:{value}" for key, value in signature.items()), style="dim")
+        for part, report in [("", result.report), *result.beside.items()]:
+            if "part" in report.signature and report.signature["part"] != "all":
+                continue  # stands beside what it is a part of
+            title = f"{part}, " if part else ""
+            within = {
+                one.removeprefix(title): other
+                for one, other in result.beside.items()
+                if one.startswith(title) and other.signature.get("part") != "all" and ", " not in one[len(title) :]
+            }
+            _table(console, name, part, report, within)
         for key, value in result.facts.items():
             console.print(f"{key}: {value}")
+
+
+def _table(console: Console, name: str, part: str, report: Report, within: dict[str, Report]) -> None:
+    """One report, with the F1 of its clean part beside that of everything."""
+    from rich.table import Table
+
+    signature = report.signature
+    title = f"{name} on {signature['corpus']} {signature['split']} ({signature['protocol']} split)"
+    entities = f", {signature['entities']} entities" if "entities" in signature else ""
+    table = Table(title=title + (f", {part}" if part else entities))
+    table.add_column("class")
+    for column in ("precision", "recall", "f1", "95 % of f1", "support"):
+        table.add_column(column, justify="right")
+    for what in within:
+        table.add_column(f"f1, {what}", justify="right")
+        table.add_column("support", justify="right")
+    rows = {what: {row["class"]: row for row in other.rows()} for what, other in within.items()}
+    plain = []
+    for row in report.rows():
+        beside = [found.get(row["class"], {}) for found in rows.values()]
+        if "f1" not in row:
+            plain.append((row, beside))
+            continue
+        cells = (cell for other in beside for cell in (_number(other.get("f1")), str(other.get("support", "-"))))
+        table.add_row(
+            str(row["class"]), *(_number(row.get(key)) for key in ("precision", "recall", "f1")),
+            f"{_number(row.get('f1 low'))} to {_number(row.get('f1 high'))}", str(row["support"]), *cells,
+        )  # fmt: skip
+    console.print(table)
+    for row, beside in plain:
+        for key in row:
+            if key not in ("class", "support") and not key.endswith((" low", " high")):
+                others = "".join(
+                    f", {what} {_plain(key, other)}" for what, other in zip(within, beside, strict=True) if other
+                )
+                console.print(f"{key} {_plain(key, row)}{others}")
+    console.print("signature " + " | ".join(f"{key}:{value}" for key, value in signature.items()), style="dim")
+
+
+def _plain(key: str, row: Mapping[str, Any]) -> str:
+    return f"{row[key]:g} of {row['support']}" if key == "errors" else _number(row[key])
 
 
 def _number(value: Any) -> str:

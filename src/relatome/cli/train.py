@@ -95,6 +95,8 @@ def _settings(run_file: Path | None, flags: dict[str, Any], corpus: list[str], t
 
 
 def _plan(run: Run) -> str:
+    from relatome.corpora.held_out import HeldOut
+
     lines = []
     for name, counts in run.mixture.counts.items():
         if name == "left out":
@@ -104,6 +106,11 @@ def _plan(run: Run) -> str:
                 )
         else:
             lines.append(f"  {name}: " + ", ".join(f"{value:,} {what}" for what, value in counts.items()))
+    if missing := HeldOut.load().missing:  # read before: no more than a copy
+        lines.append(
+            f"  not held out, for no test split of them is here: {', '.join(missing)} (what NEVER_TRAIN.tsv lists of "
+            "them is)"
+        )
     pieces = sum(row.pieces for rows in run.mixture.rows for row in rows)
     lines.append(f"  {run.total:,} steps, about {pieces * run.settings.epochs / 1e6:.1f} million pieces")
     return "\n".join(lines)

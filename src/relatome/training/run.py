@@ -1,7 +1,8 @@
 """From settings to a finished run folder: read, train, log, score on dev, keep the best.
 
-A run folder holds ``run.toml`` (the resolved settings; they can be run again), ``log.jsonl`` (a line a step),
-``resume.pt`` while the run is unfinished, and the model. A run that teaches one classification head also fits the
+A run folder holds ``run.toml`` (the resolved settings; they can be run again), ``seen.json.gz`` (ids and hashes of every
+document learned from or chosen by, for ``relatome audit``), ``log.jsonl`` (a line a step), ``resume.pt`` while the run
+is unfinished, and the model. A run that teaches one classification head also fits the
 TF-IDF baseline on the same rows, into ``tfidf/``: a neural score is never read without it.
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 import torch
 
 from relatome import corpora
+from relatome.corpora.audit import Seen, SeenPart, prints
 from relatome.corpora.held_out import HeldOut
 from relatome.errors import ModelError, TrainingError
 from relatome.evaluate import evaluate
@@ -51,7 +53,24 @@ def prepare(settings: Settings, folder: str | Path) -> Run:
     run.resume()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.toml").write_text(settings.toml(), encoding="utf-8")
+    seen(settings).write(folder)
     return run
+
+
+def seen(settings: Settings) -> Seen:
+    """What a run with these settings learns from (without what it must not see), and what it is chosen by."""
+    held_out = HeldOut.load()
+    parts = []
+    for item in settings.data:
+        corpus, protocol = corpora.load(item.corpus), item.protocol or None
+        taken = [("train", item.split, mixture.documents(item, held_out))]
+        if item.dev:
+            taken.append(("dev", item.dev, corpus.documents(item.dev, protocol=protocol)))
+        chosen, digest = corpus.protocol(protocol).name, corpus.split_hash(protocol)
+        for use, split, documents in taken:
+            found = tuple(prints(documents, corpus))
+            parts.append(SeenPart(corpus.card.name, split, chosen, digest, use, found))
+    return Seen(tuple(parts))
 
 
 def finished(folder: str | Path) -> bool:
@@ -125,8 +144,9 @@ def dev_scores(settings: Settings, checkpoint: Checkpoint) -> Scores:
         for name in item.heads if item.dev else ():
             task = table[name].task
             report = evaluate(
-                predictor, item.corpus, task=task, split=item.dev, protocol=item.protocol or None, resamples=0
-            ).report
+                predictor, item.corpus, task=task, split=item.dev, protocol=item.protocol or None, resamples=0,
+                clean=False,
+            ).report  # fmt: skip
             average = "macro" if task == "classification" else "micro"
             scores[f"{item.corpus} {name} {average} f1"] = round(report.value("f1", average), 4)
     return {"mean": round(sum(scores.values()) / len(scores), 4), **scores}
