@@ -11,7 +11,8 @@ A case is a folder, ``tests/data/scoring/NAME``, with the files and a ``case.jso
     mutants           boundary, class: [side, regex, replacement] ..., a side's text as a scorer would see it that is off
                       by one, or that knows one class less; swap (optional): the two names swapped, precision and
                       recall by default
-    texts             of each --format of its own: the file that holds the output to the byte
+    texts             of each --format of its own: the file that holds the output to the byte, or that and the options
+                      it needs
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -69,9 +71,7 @@ def check(name: str, measure: Measure) -> None:
 def mutated(name: str, kind: str, folder: Path) -> Path:
     """A copy of the case as a mutant sees it."""
     case = case_of(name)
-    for path in (DATA / name).iterdir():
-        if path.is_file():
-            (folder / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(DATA / name, folder, dirs_exist_ok=True)
     for side, pattern, replacement in case["mutants"][kind]:
         path = folder / case[side]
         text = path.read_bytes().decode()
@@ -194,8 +194,9 @@ def test_command_prints_what_the_original_prints(name, capsys):
     texts = getattr(SCORERS[name], "TEXTS", {})
     recorded = case_of(name).get("texts", {})
     assert set(texts) == set(recorded)
-    for format_, file in recorded.items():
-        assert main([*command(name), "--format", format_]) == 0
+    for format_, given in recorded.items():
+        file, options = (given, {}) if isinstance(given, str) else given
+        assert main([*command(name), *flags(options), "--format", format_]) == 0
         assert capsys.readouterr().out == (DATA / name / file).read_bytes().decode()
 
 
@@ -226,10 +227,10 @@ def test_a_file_that_is_not_there_is_one_line(name, tmp_path, capsys):
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_truncated_file_is_told_or_scored_lower(name, tmp_path, capsys):
-    """Cut at every few bytes, predictions either are refused in one line or give a valid report; never a traceback."""
+    """Cut in a dozen places, predictions either are refused in one line or give a valid report; never a traceback."""
     gold, predicted, options = paths(name)
     whole = Path(predicted).read_bytes()
-    for cut in range(1, len(whole), max(1, len(whole) // 40)):
+    for cut in range(1, len(whole), max(1, len(whole) // 12)):
         target = tmp_path / Path(predicted).name
         target.write_bytes(whole[:cut])
         arguments = ["score", name, *(["--gold", gold] if gold else []), "--predicted", str(target)]

@@ -35,6 +35,7 @@ def score(
     types: Annotated[str | None, typer.Option(metavar="A,B,...", help="The entity types scored.")] = None,
     classes: Annotated[str | None, typer.Option(metavar="A,B,...", help="The relation classes scored.")] = None,
     match: Annotated[str | None, typer.Option(help="ner: exact, partial, type or boundary.")] = None,
+    level: Annotated[str | None, typer.Option(metavar="A,B,...", help="cdr: of mention, id and relation.")] = None,
     scheme: Annotated[str | None, typer.Option(help="ner, on tags: conll, IOB1, IOB2 or IOBES.")] = None,
     raw: Annotated[bool, typer.Option("--raw", "-r", help="conll: tags without B- and I-, a chunk a token.")] = False,
     delimiter: Annotated[
@@ -45,7 +46,7 @@ def score(
     ] = None,
     bare: Annotated[str | None, typer.Option(metavar="NAME", help="conll: the type of bare B and I tags.")] = None,
     entities: Annotated[
-        str | None, typer.Option(metavar="FILE", help="drugprot, chemprot: the entities file, to check arguments by.")
+        str | None, typer.Option(metavar="FILE", help="drugprot: the entities file, which says what is chemical.")
     ] = None,
     documents: Annotated[
         str | None,
@@ -68,7 +69,7 @@ def score(
     chosen = format_ or ("json" if as_json else "table")
     pick(chosen, {**dict.fromkeys(_OTHERS), **texts}, f"output format of {scorer}")
     given = {
-        "labels": _list(labels), "types": _list(types), "classes": _list(classes), "match": match, "scheme": scheme,
+        "labels": _list(labels), "types": _list(types), "classes": _list(classes), "match": match, "level": _list(level), "scheme": scheme,
         "raw": raw or None, "delimiter": delimiter, "outside": outside, "bare": bare, "entities": entities, "documents": documents,
     }  # fmt: skip
     arguments: dict[str, Any] = module.read(gold, predicted, **_options(scorer, module.read, given))

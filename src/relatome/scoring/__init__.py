@@ -23,7 +23,24 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from relatome.scoring import bioasq, blurb, classification, conll, multilabel, ner, relations, similarity, squad, words
+from relatome.scoring import (
+    bioasq,
+    biored,
+    blurb,
+    cdr,
+    chemprot,
+    classification,
+    conll,
+    ddi,
+    drugprot,
+    multilabel,
+    ner,
+    re_eval,
+    relations,
+    similarity,
+    squad,
+    words,
+)
 from relatome.scoring.measure import Measure
 from relatome.scoring.score import Report, Score
 
@@ -33,6 +50,12 @@ SCORERS: dict[str, ModuleType] = {
     conll.NAME: conll,
     ner.NAME: ner,
     relations.NAME: relations,
+    re_eval.NAME: re_eval,
+    chemprot.NAME: chemprot,
+    drugprot.NAME: drugprot,
+    ddi.NAME: ddi,
+    cdr.NAME: cdr,
+    biored.NAME: biored,
     classification.NAME: classification,
     multilabel.NAME: multilabel,
     words.NAME: words,

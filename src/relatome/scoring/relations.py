@@ -8,7 +8,10 @@ where BioCreative VI evaluates five of the ten groups, micro-averaged, each (pai
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import Any
 
+from relatome.errors import ScoreError
+from relatome.scoring import offenders
 from relatome.scoring.measure import Measure
 from relatome.scoring.resampling import RESAMPLES
 from relatome.scoring.score import Report
@@ -61,3 +64,51 @@ def score(
 def measure(gold: Relations, predicted: Relations, *, classes: Sequence[str]) -> Measure:
     """The same as a function of document weights, for comparing two runs; parameters as in ``score``."""
     return set_measure(NAME, VERSION, gold, predicted, classes, what="relation classes", match="head, tail and type")
+
+
+def read(gold: str | None, predicted: str, *, classes: Sequence[str] | None = None) -> dict[str, Any]:
+    """The arguments of ``measure`` from two files of documents, in any format that holds relations.
+
+    The ends of a relation between mentions are their spans, so that ids need not agree; of one between concepts, the
+    concept ids.
+
+    Parameters
+    ----------
+    classes
+        The classes counted; every one of the gold when left out, and one that is only predicted is then an error.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read.
+    ScoreError
+        The files do not hold the same documents, or one has no relation that is counted.
+    """
+    if gold is None:
+        raise ScoreError("the gold is needed", advice="--gold FILE")
+    sides = [_of_documents(path, what) for path, what in ((gold, "gold"), (predicted, "predictions"))]
+    counted = list(classes) if classes is not None else sorted({one[2] for items in sides[0].values() for one in items})
+    if classes is None and counted:
+        rows = [(name, str(one[2])) for name, items in sides[1].items() for one in items]
+        offenders.known(
+            [kind for _, kind in rows], counted, "predicted class", where=[f"document {name}" for name, _ in rows]
+        )
+    for path, side in zip((gold, predicted), sides, strict=True):
+        kept = {name: [one for one in items if one[2] in counted] for name, items in side.items()}
+        offenders.some(kept, "relations" + (f" of the classes {', '.join(counted)}" if counted else ""), path=path)
+    return {"gold": sides[0], "predicted": sides[1], "classes": counted}
+
+
+def _of_documents(path: str, what: str) -> dict[str, list[tuple[Hashable, Hashable, str]]]:
+    from relatome import formats
+
+    documents = list(formats.read(path))
+    offenders.once([document.id for document in documents], where=f"the {what} {path}")
+    found: dict[str, list[tuple[Hashable, Hashable, str]]] = {}
+    for document in documents:
+        places = {mention.id: mention.fragments or (mention.span,) for mention in document.mentions}
+        found[document.id] = [
+            (places[one.head], places[one.tail], one.type) if one.level == "mention" else (one.head, one.tail, one.type)
+            for one in document.relations
+        ]
+    return found

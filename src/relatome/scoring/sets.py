@@ -6,7 +6,7 @@ An item is correct when the very same item stands on the other side. Sets, so wh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,6 +30,8 @@ def set_measure(
     *,
     what: str,
     match: str,
+    averages: Sequence[str] = _AVERAGES,
+    formula: Callable[[Floats], Floats] | None = None,
 ) -> Measure:
     """Precision, recall and F1 per class, micro and macro, as a function of document weights.
 
@@ -41,6 +43,8 @@ def set_measure(
         The classes in the plural, for messages ("types", "classes").
     match
         What makes an item correct, for the signature.
+    averages, formula
+        As in ``prf.values``.
 
     Raises
     ------
@@ -52,16 +56,16 @@ def set_measure(
     counts = tally([(gold[document], predicted[document]) for document in documents], classes)
 
     def value(sums: Floats) -> Floats:
-        return prf.values(sums.reshape(len(sums), len(classes), 3), _AVERAGES)
+        return prf.values(sums.reshape(len(sums), len(classes), 3), averages, formula=formula)
 
     return Measure(
         scorer=scorer,
         version=version,
-        cells=prf.cells(classes, counts.sum(axis=0)[:, 2].tolist(), _AVERAGES),
+        cells=prf.cells(classes, counts.sum(axis=0)[:, 2].tolist(), averages),
         units=documents,
         unit="document",
         value=of_sums(counts.reshape(len(documents), -1), value),
-        signature={"match": match, "averaging": ["class", *_AVERAGES], "classes": list(classes)},
+        signature={"match": match, "averaging": ["class", *averages], "classes": list(classes)},
     )
 
 
