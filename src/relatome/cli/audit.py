@@ -17,7 +17,7 @@ from relatome.lookup import pick
 
 if TYPE_CHECKING:
     from relatome.corpora import Corpus
-    from relatome.corpora.audit import Part, Report
+    from relatome.corpora.audit import Part, Repeated, Report
     from relatome.training.settings import Settings
 
 _ALL_ROWS = 12  # pairs; of more than these, those that share nothing are only counted
@@ -64,7 +64,7 @@ def audit(
         found = {**report.json(), "left_out": sides.left_out, "missing": sides.missing, "notes": sides.notes}
         sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
     else:
-        _show(report, sides.left_out)
+        _show(report, sides.left_out, whole=sides.whole)
     if fail_over is not None and report.worst > fail_over:
         worst = max(report.shared, key=lambda one: one.share)
         say(f"{worst.scored}: {worst.any:,} of {worst.documents:,} are not clean, more than --fail-over {fail_over:g}")
@@ -108,6 +108,7 @@ class _Sides:
         self._against = {side.corpus.card.name: side.corpus for side in against if side.corpus is not None}
         self._only = bool(against)
         self._named = bool(self._first)
+        self.whole = self._named or not self._learners
         self._models: list[Part] = []
         self._listed: Part | None = None
 
@@ -147,16 +148,16 @@ class _Sides:
         audit = self.audit
         tests = self._first or self._against
         found: list[tuple[Sequence[Part], Sequence[Part]]] = []
-        if not self._only and (self._named or not self._learners):
+        if not self._only and self.whole:
             found += audit.leaks(self._first)
-        for name in self._first if self._first else ():
+        for name in self._first:
             for other in self._against:
                 if name == other:
                     found += audit.leaks([name])
-                elif learned := audit.learned(other):
-                    found.append((audit.scored(name), learned))
+                elif (scored := audit.scored(name)) and (learned := audit.learned(other)):
+                    found.append((scored, learned))
         for model in self._models:
-            found += [(audit.scored(name), [model]) for name in tests]
+            found += [(scored, [model]) for name in tests if (scored := audit.scored(name))]
             if self._listed is not None:
                 found.append(([self._listed], [model]))
         return found
@@ -246,7 +247,8 @@ def _by_card(folders: Sequence[Path]) -> Settings:
     )
 
 
-def _show(report: Report, left_out: dict[str, dict[str, dict[str, int]]]) -> None:
+def _show(report: Report, left_out: dict[str, dict[str, dict[str, int]]], *, whole: bool) -> None:
+    """Tables; ``whole``: with what the corpora repeat and contradict, and what their cards say of it."""
     from relatome.cli.display import table
     from relatome.cli.terminal import console
 
@@ -267,19 +269,19 @@ def _show(report: Report, left_out: dict[str, dict[str, dict[str, int]]]) -> Non
         screen.print()
     if quiet := len(report.shared) - len(shown):
         screen.print(f"{quiet:,} more pairs of a test split and what others learn from share nothing\n")
-    repeats = [one for one in report.repeated if one.repeated or one.near]
+    repeats = [one for one in report.repeated if one.repeated or one.near] if whole else []
     if repeats:
         table(
             screen, "Repeated inside a split", ("split", "documents", "whole text repeated", *near, "by label"),
             [
                 (one.part, f"{one.documents}", f"{one.repeated}", *([f"{one.near}"] if report.near else []),
-                 "; ".join(f"{name}: {n} are {m} texts" for name, (n, m) in one.labels.items()) or "")
+                 _labelled(one))
                 for one in repeats
             ],
             wide="by label",
         )  # fmt: skip
         screen.print()
-    if report.contradicting:
+    if report.contradicting and whole:
         counted = Counter((one.what, *one.parts) for one in report.contradictions)
         rows = [
             (what, one, other, f"{count}", _example(report, what, one, other))
@@ -295,7 +297,7 @@ def _show(report: Report, left_out: dict[str, dict[str, dict[str, int]]]) -> Non
         if report.contradicting > len(report.contradictions):
             screen.print(f"{report.contradicting:,} in all; these are the first {len(report.contradictions):,}")
         screen.print()
-    if report.known:
+    if report.known and whole:
         rows = [
             (one.corpus, one.overlap.name, f"{one.overlap.count} of {one.overlap.of}", f"{one.count} of {one.of}",
              "yes" if one.same else "NO")
@@ -311,6 +313,13 @@ def _show(report: Report, left_out: dict[str, dict[str, dict[str, int]]]) -> Non
         )  # fmt: skip
         screen.print()
     screen.print(f"largest share of a test split that is not clean: {report.worst:.4f}")
+
+
+def _labelled(one: Repeated) -> str:
+    """The labels whose texts repeat, the most repeated first; five are enough."""
+    found = sorted(((n - m, name, n, m) for name, (n, m) in one.labels.items() if n > m), reverse=True)
+    more = f"; {len(found) - 5} more" if len(found) > 5 else ""
+    return "; ".join(f"{name}: {n} are {m} texts" for _, name, n, m in found[:5]) + more
 
 
 def _example(report: Report, what: str, one: str, other: str) -> str:

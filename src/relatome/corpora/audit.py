@@ -526,16 +526,16 @@ class Audit:
             yield from self._within(name)
         for name in chosen:
             for other in chosen:
-                if name != other and (learned := self.learned(other)):
-                    yield self.scored(name), learned
+                if name != other and (scored := self.scored(name)) and (learned := self.learned(other)):
+                    yield scored, learned
 
     def scored(self, name: str) -> tuple[Part, ...]:
-        """What of a corpus is scored: its test split, else dev, else everything."""
+        """What of a corpus is scored: its test split, else dev, else whatever is not called train (folds)."""
         parts = self._of_corpus(name)
         for split in ("test", "dev"):
             if found := tuple(part for part in parts if part.split == split):
                 return found
-        return parts
+        return tuple(part for part in parts if part.split != "train")
 
     def learned(self, name: str) -> tuple[Part, ...]:
         """What of a corpus is learned from: everything but its test split."""
