@@ -27,6 +27,7 @@ from relatome.scoring import (
     bioasq,
     biored,
     blurb,
+    calibration,
     cdr,
     chemprot,
     classification,
@@ -63,4 +64,5 @@ SCORERS: dict[str, ModuleType] = {
     bioasq.NAME: bioasq,
     squad.NAME: squad,
     blurb.NAME: blurb,
+    calibration.NAME: calibration,
 }

@@ -37,7 +37,9 @@ def probabilities(trials: int, chance: float) -> Floats:
         certain[0 if chance <= 0 else trials] = 1.0
         return certain
     successes = np.arange(trials + 1)
-    chances: Floats = np.exp(_choose(trials) + successes * math.log(chance) + (trials - successes) * math.log1p(-chance))
+    chances: Floats = np.exp(
+        _choose(trials) + successes * math.log(chance) + (trials - successes) * math.log1p(-chance)
+    )
     return chances
 
 

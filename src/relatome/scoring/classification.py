@@ -103,7 +103,9 @@ def measure(
     columns = [np.stack((identity[truth] * right, identity[answer], identity[truth]), axis=-1).reshape(rows, -1)]
     columns += [right.astype(np.float64), np.ones((rows, 1))]
     if probabilities is not None:
-        columns.append(((_probabilities(probabilities, len(labels)) - identity[truth]) ** 2).sum(axis=1)[:, None])
+        columns.append(
+            ((checked_probabilities(probabilities, len(labels)) - identity[truth]) ** 2).sum(axis=1)[:, None]
+        )
     counts = np.concatenate(columns, axis=1)
     units, place = units_of(rows, groups)
     summed = np.zeros((len(units), counts.shape[1]))
@@ -242,7 +244,14 @@ def _known(what: str, names: Sequence[str], index: dict[str, int], *, row: bool 
         )
 
 
-def _probabilities(given: Probabilities, labels: int) -> Floats:
+def checked_probabilities(given: Probabilities, labels: int) -> Floats:
+    """The table (rows, labels) of numbers, when every row is a distribution.
+
+    Raises
+    ------
+    ScoreError
+        It is none, or has NaN, numbers outside 0..1 or rows of another sum than 1: the first three and the count.
+    """
     try:
         table = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):

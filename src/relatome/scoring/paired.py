@@ -217,7 +217,11 @@ def joined(measure: Callable[..., Measure], one: Mapping[str, Any], other: Mappi
     """
     rest = {key: value for key, value in one.items() if key not in _BY_ROW}
     same = rest.keys() == {key for key in other if key not in _BY_ROW} and all(other[key] == rest[key] for key in rest)
-    if "gold" not in one or not same or any(isinstance(value, Mapping) for value in rest.values()):
+    if (
+        not {"gold", "predicted"} <= one.keys()
+        or not same
+        or any(isinstance(value, Mapping) for value in rest.values())
+    ):
         return None
     if all(isinstance(side[name], Mapping) for side in (one, other) for name in ("gold", "predicted")):
         return measure(
