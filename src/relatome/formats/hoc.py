@@ -4,8 +4,8 @@
     labels/11724768.txt     a field for each sentence, each with ``<`` before it: ``< <A--B ANDC--D< ``
 
 An abstract is a document: its sentences with a line end between. A field holds the path of each label of its sentence
-through the taxonomy, ``Evading growth suppressors--By evading contact inhibition``, several joined by ``AND`` with or without a
-blank before it and none after, sometimes with ``--`` at the end; an empty field, or ``NULL``, is a sentence that shows no
+through the taxonomy, ``Evading growth suppressors--By evading contact inhibition``, several joined by ``AND`` with or without
+blanks about it, sometimes with ``--`` at the end; an empty field, or ``NULL``, is a sentence that shows no
 hallmark. Each path is a ``hallmark-path`` label over its sentence (without that end); each hallmark, the first part of
 a path, is a ``hallmark`` label there, once, as in BLURB's rows. A sentence without labels was judged all the same.
 
@@ -45,7 +45,6 @@ HALLMARKS = (
 MOST_BYTES_A_MEMBER = 1 << 20  # an abstract has a few thousand; a member of a tar bomb says it has more
 
 _MEMBER = re.compile(r"(?:.*/)?(text|labels)/([^/]+)\.txt")
-_JOINED = re.compile(r"\s*AND(?=[A-Z])")
 
 
 def read(
@@ -146,7 +145,7 @@ def _document(identity: str, text: str, labels: str) -> Document:
         start = spans[-1].end + 1 if spans else 0
         span = Span(start, start + len(line))
         spans.append(span)
-        paths = [part.strip().removesuffix("--") for part in _JOINED.split(field)]
+        paths = [part.strip().removesuffix("--") for part in field.split("AND")]
         paths = [path for path in dict.fromkeys(paths) if path not in ("", "NULL")]
         hallmarks = dict.fromkeys(path.split("--")[0] for path in paths)
         for hallmark in hallmarks:
