@@ -13,7 +13,7 @@ from relatome.corpora.corpus import Corpus
 from relatome.corpora.files import data_folder
 from relatome.lookup import pick
 
-__all__ = ["Card", "Corpus", "data_folder", "load", "names"]
+__all__ = ["Card", "Corpus", "data_folder", "load", "merged_names", "names"]
 
 _CATALOGUE = Path(__file__).with_name("catalogue")
 
@@ -24,7 +24,8 @@ def load(name: str | Path) -> Corpus:
     Parameters
     ----------
     name
-        A name from ``names()``, or the path of a TOML card, whose files lie beside it or in the data folder.
+        A name from ``names()`` or ``merged_names()``, or the path of a TOML card, whose files lie beside it or in the
+        data folder.
 
     Raises
     ------
@@ -42,9 +43,14 @@ def load(name: str | Path) -> Corpus:
     >>> load("ade").splits("rows")
     ('train', 'dev', 'test')
     """
+    from relatome.corpora import merged  # it asks what is held out, which asks for corpora
+
     if isinstance(name, Path) or name.endswith(".toml") or "/" in name:
-        return Corpus(read(name), beside=Path(name).parent)
-    return Corpus(read(pick(name, {path.stem: path for path in _cards()}, "corpus")))
+        path, beside = Path(name), Path(name).parent
+    else:
+        known = {path.stem: path for path in (*_cards(), *_merged())}
+        path, beside = pick(name, known, "corpus"), None
+    return merged.read(path, load) if merged.is_merged(path) else Corpus(read(path), beside=beside)
 
 
 def names() -> tuple[str, ...]:
@@ -56,6 +62,21 @@ def names() -> tuple[str, ...]:
     True
     """
     return tuple(path.stem for path in _cards())
+
+
+def merged_names() -> tuple[str, ...]:
+    """The corpora that are several read as one (see ``relatome.corpora.merged``); they have no files of their own.
+
+    Examples
+    --------
+    >>> merged_names()
+    ('relations9',)
+    """
+    return tuple(path.stem for path in _merged())
+
+
+def _merged() -> list[Path]:
+    return sorted((_CATALOGUE / "merged").glob("*.toml"))
 
 
 def _cards() -> list[Path]:

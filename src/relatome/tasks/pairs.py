@@ -32,12 +32,19 @@ def legal(head: Head, head_type: str, tail_type: str) -> tuple[bool, ...]:
 
 
 def candidates(document: Document, head: Head) -> Iterator[Pair]:
-    """Every candidate pair of the document, sentence by sentence, in text order."""
+    """Every candidate pair of the document, sentence by sentence, in text order.
+
+    A document that came as one judged pair (``meta["pair"]``, its two mentions' ids) has that one only: of two mentions
+    of one type the other order was not judged.
+    """
+    judged = document.meta.get("pair")
     mentions = sorted(document.mentions, key=lambda mention: mention.start)
     starts = [mention.start for mention in mentions]
     for number, (start, end) in enumerate(sentences.of(document)):
         sentence = Sentence(f"{document.id}#{number}", document.id, document.text[start:end], start)
-        yield from of_sentence(sentence, mentions[bisect_left(starts, start) : bisect_left(starts, end)], head)
+        for pair in of_sentence(sentence, mentions[bisect_left(starts, start) : bisect_left(starts, end)], head):
+            if judged is None or [pair.head.id, pair.tail.id] == list(judged):
+                yield pair
 
 
 def of_sentence(sentence: Sentence, mentions: Iterable[Mention], head: Head) -> Iterator[Pair]:
@@ -56,6 +63,25 @@ def of_sentence(sentence: Sentence, mentions: Iterable[Mention], head: Head) -> 
                     _argument(first, start),
                     _argument(second, start),
                 )
+
+
+def nearest(found: Iterable[Pair], most: int) -> tuple[list[Pair], int]:
+    """At most so many pairs, those whose mentions stand nearest to each other, in the order given; and how many others.
+
+    Examples
+    --------
+    >>> sentence = Sentence("d#0", "d", "A b C", 0)
+    >>> a, b, c = (Argument(name, place, place + 1, "Gene") for name, place in (("a", 0), ("b", 2), ("c", 4)))
+    >>> near, others = nearest([Pair("ac", sentence, a, c), Pair("ab", sentence, a, b)], 1)
+    >>> [pair.id for pair in near], others
+    (['ab'], 1)
+    """
+    everything = list(found)
+    if len(everything) <= most:
+        return everything, 0
+    apart = [abs(pair.head.start - pair.tail.start) for pair in everything]
+    chosen = sorted(sorted(range(len(everything)), key=apart.__getitem__)[:most])
+    return [everything[index] for index in chosen], len(everything) - most
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ class Mixture:
     rows
         By corpus, in the order of the settings.
     annotated
-        By corpus and head, ``(C,)``: which classes the corpus annotates exhaustively.
+        By source (a corpus; of a merged one, the rows with the same unjudged labels) and head, ``(C,)``: which classes
+        it annotates exhaustively.
     counts
         For the log and the model card: documents, rows, examples, what was dropped and why.
     """
@@ -70,8 +71,13 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
         rows, seen = [], {"documents": 0, "rows": 0, **{f"{head.name} examples": 0 for head in taught}}
         for document in documents(item, held_out):
             seen["documents"] += 1
+            unjudged = tuple(document.meta.get("unjudged", ()))  # a merged corpus: labels this row cannot deny
+            source = f"{card.name} but {', '.join(unjudged)}" if unjudged else card.name
+            for head in taught:
+                if (source, head.name) not in mixture.annotated:
+                    mixture.annotated[source, head.name] = annotated(card, head, unjudged)
             for row in _rows(document, taught, pieces, limit, seen):
-                row.source, row.document = card.name, document.id
+                row.source, row.document = source, document.id
                 for head in taught:
                     if head.kind == "layers" and head.name in row.targets:
                         row.targets[head.name][:, [name not in card.exhaustive for name in head.labels]] = ner.IGNORED
@@ -79,8 +85,6 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
         seen["rows"] = len(rows)
         if not rows:
             raise SettingsError([f"data {item.corpus!r}: split {item.split!r} has nothing for {', '.join(item.heads)}"])
-        for head in taught:
-            mixture.annotated[card.name, head.name] = annotated(card, head)
         mixture.rows.append(rows)
         mixture.counts[f"{card.name} {item.split}"] = seen
     mixture.counts["left out"] = held_out.counts
@@ -96,14 +100,18 @@ def documents(item: DataSettings, held_out: HeldOut) -> Iterator[Document]:
     yield from held_out.keep(found, corpus=corpus.card.name, leaks=other, ids=corpus.card.ids)
 
 
-def annotated(card: Card, head: Head) -> Mask:
-    """``(C,)``: the classes whose absence in this corpus means something; the negative class always does."""
+def annotated(card: Card, head: Head, unjudged: Sequence[str] = ()) -> Mask:
+    """``(C,)``: the classes whose absence in this corpus means something; the negative class always does.
+
+    ``unjudged`` are labels of the card that a document of it cannot deny.
+    """
     if head.kind == "layers":  # a layer that is not annotated has no targets at all
         return np.ones(3, dtype=bool)
     if head.kind == "tags":
         return np.asarray([True] + [name in card.exhaustive for name in head.labels for _ in "BI"])
     if head.task == "relation":
-        return np.asarray([label == NEGATIVE or label in card.relations for label in head.labels])
+        known = set(card.relations) - set(unjudged)
+        return np.asarray([label == NEGATIVE or label in known for label in head.labels])
     return np.ones(len(head.labels), dtype=bool)
 
 
