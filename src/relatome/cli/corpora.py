@@ -1,17 +1,21 @@
-"""``relatome corpora``: which corpora there are, what each is and on which terms, and where its files lie."""
+"""``relatome corpora``: which corpora there are, what each is and on which terms, where its files lie, and whether they
+hold what the card says.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from relatome.corpora import Corpus
+    from relatome.corpora.counts import Count
 
 corpora = typer.Typer(
-    help="The corpora Relatome knows: list them, show one's card, find its verified files.",
+    help="The corpora Relatome knows: list them, show one's card, fetch, find and check its files.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -82,10 +86,141 @@ def path(name: Name) -> None:
         sys.stdout.write(f"{corpus.path(file)}\n")
 
 
+@corpora.command()
+def fetch(name: Name) -> None:
+    """Fetch the files of a corpus into the data folder.
+
+    They come from where the card says, at its commit, by https; each is kept only if its checksum is the card's.
+    """
+    from relatome import corpora as catalogue
+    from relatome.cli.terminal import counted, say
+    from relatome.corpora.fetch import fetch as fetched
+
+    card = catalogue.load(name).card
+    folder = catalogue.data_folder()
+    say(f"{card.title}: {card.licence}. {card.terms}")
+    number = fetched(card, folder, on_file=lambda file, what: say(f"{file}: {what}"))
+    say(f"{counted(number, 'files')} fetched into {folder}; {len(card.files) - number} were there")
+
+
+@corpora.command()
+def check(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME...", help="Corpora or cards; all of the catalogue if left out.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page of the documentation.")] = False,
+) -> None:
+    """Read corpora whole and compare every count with the card.
+
+    Prints a row for each split, and each difference. Ends with 1 if a count differs; corpora whose files are not here
+    are named and left out.
+    """
+    from relatome import corpora as catalogue
+    from relatome.cli.display import table
+    from relatome.cli.terminal import console, counted, say
+    from relatome.corpora.counts import compared
+
+    found: list[Count] = []
+    absent = []
+    for name in names or catalogue.names():
+        corpus = catalogue.load(name)
+        missing = [file for file in corpus.card.files if not _is_here(corpus, file)]
+        if missing and not names:
+            absent.append(name)
+            continue
+        counts = list(compared(corpus))
+        found += counts
+        wrong = sum(not count.right for count in counts)
+        say(f"{corpus.card.name}: {counted(len(counts), 'counts')}, {wrong or 'none'} of them not as its card says")
+    if markdown:
+        sys.stdout.write(_page(found))
+    else:
+        rows = [(c, p, s, f"{d:,}", text) for c, p, s, d, text in _rows(found)]
+        table(console(sys.stdout), "", ("corpus", "protocol", "split", "documents", "counted"), rows, wide="counted")
+    for count in found:
+        if not count.right:
+            say(
+                f"{count.corpus} {count.protocol} {count.split}: {count.what}: {count.found:,} counted, "
+                f"{'nothing' if count.card is None else f'{count.card:,}'} on the card"
+            )
+    if absent:
+        say(f"not checked, since their files are not all here: {', '.join(absent)}")
+    if any(not count.right for count in found):
+        raise typer.Exit(1)
+
+
+_KINDS = ("sentences", "tokens", "mentions", "relations", "labels", "questions")
+
+
+def _rows(counts: Sequence[Count]) -> list[tuple[str, str, str, int, str]]:
+    """A row for each split: corpus, protocol, split, documents, and everything else that was counted."""
+    splits: dict[tuple[str, str, str], list[Count]] = {}
+    for count in counts:
+        splits.setdefault((count.corpus, count.protocol, count.split), []).append(count)
+    rows = []
+    for place, inside in splits.items():
+        documents = next((count.found for count in inside if count.what == "documents"), 0)
+        rows.append((*place, documents, "; ".join(_summed(inside))))
+    return rows
+
+
+def _summed(counts: Sequence[Count]) -> list[str]:
+    """``mentions Chemical: 5,203, Disease: 4,182``; kinds with more than eight types are summed."""
+    kinds: dict[str, list[Count]] = {}
+    for count in counts:
+        if count.what != "documents":
+            kinds.setdefault(count.what.partition(" ")[0], []).append(count)
+    said = []
+    for kind in sorted(kinds, key=lambda kind: (_KINDS.index(kind) if kind in _KINDS else len(_KINDS), kind)):
+        inside = kinds[kind]
+        if len(inside) == 1 and inside[0].what == kind:
+            said.append(f"{kind} {inside[0].found:,}")
+        elif len(inside) > 8:
+            said.append(f"{kind} {sum(count.found for count in inside):,} of {len(inside)} types")
+        else:
+            types = sorted(f"{count.what.partition(' ')[2]}: {count.found:,}" for count in inside)
+            said.append(f"{kind} {', '.join(types)}")
+    return said
+
+
+def _page(counts: Sequence[Count]) -> str:
+    """The page of the documentation: a table of the cards, one of the counts, and the defects."""
+    from relatome import corpora as catalogue
+
+    def row(*cells: str) -> str:
+        return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |\n"
+
+    cards = [catalogue.load(name).card for name in dict.fromkeys(count.corpus for count in counts)]
+    page = (
+        "# Corpora\n\n<!-- Written by `relatome corpora check --markdown`; do not edit. -->\n\n"
+        "Every corpus of the catalogue: what it is, on which terms, and what was counted in its files. Each number was "
+        "compared with the corpus's card; a test does so again.\n\n"
+    )
+    page += row("Corpus", "What it is", "Tasks", "Licence", "A model trained on it may be shipped")
+    page += row(*["---"] * 5)
+    for card in cards:
+        link = f"[{card.name}](#{card.name})"
+        page += row(link, card.title, ", ".join(card.tasks), card.licence, "yes" if card.ship else "no")
+    rows = _rows(counts)
+    for card in cards:
+        page += f"\n## {card.name}\n\n{card.title}. {card.terms}\n\n> {card.citation}\n\n"
+        page += row("Protocol", "Split", "Documents", "Counted") + row("---", "---", "--:", "---")
+        for corpus, protocol, split, documents, text in rows:
+            if corpus == card.name:
+                page += row(protocol, split, f"{documents:,}", text)
+        page += "\n" + "".join(f"- {defect}\n" for defect in card.defects)
+    return page
+
+
 def _here(corpus: Corpus) -> str:
     """How many of the files are here, without hashing them: that is for ``path``."""
-    from relatome.corpora import data_folder
-
     files = corpus.card.files
-    found = sum((data_folder() / name).is_file() for name in files)
-    return f"{found} of {len(files)}"
+    return f"{sum(_is_here(corpus, name) for name in files)} of {len(files)}"
+
+
+def _is_here(corpus: Corpus, name: str) -> bool:
+    from relatome.corpora import data_folder
+    from relatome.corpora.files import present
+
+    names = (name, name.removesuffix(".gz")) if corpus.card.files[name].content else (name,)
+    return any(present(data_folder() / each) for each in names)
