@@ -217,7 +217,7 @@ def _put(chunks: Iterator[bytes], target: Path, expected: str, card: Card) -> No
 
 def _held(chunks: Iterator[bytes]) -> IO[bytes]:
     """A download kept in a nameless temporary file."""
-    stream = tempfile.TemporaryFile()  # noqa: SIM115: it outlives this function; its caller closes it
+    stream = tempfile.TemporaryFile()  # noqa: SIM115 - it outlives this function, and its caller closes it
     try:
         for chunk in chunks:
             stream.write(chunk)
