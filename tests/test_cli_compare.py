@@ -213,3 +213,27 @@ def test_a_file_reads_back_what_was_written(tmp_path):
     found = examples.read(path)
     assert found.rows == tuple(some) and found.scorer == "classification" and found.options == OPTIONS
     assert comparison.FILE == "predictions.jsonl"
+
+
+def test_evaluate_writes_what_compare_reads(tmp_path, capsys, corpus_data):
+    """A TF-IDF model of two sentences on ADE's dev split, against itself."""
+    from relatome.predictors import tfidf
+    from relatome.tasks.example import Example, Head, Sentence
+
+    head = Head("ade-sentence", "classification", "label", ("no-adverse-effect", "adverse-effect"))
+    texts = {"The drug caused a severe rash.": "adverse-effect", "The patient was well.": "no-adverse-effect"}
+    tfidf.train([Example(Sentence(text, "1", text), label) for text, label in texts.items()], head).save(tmp_path)
+    target = tmp_path / "predictions.jsonl"
+    code = main(
+        ["evaluate", str(tmp_path), "--corpus", "ade", "--split", "dev", "--predictions", str(target), "--json", "--resamples", "0"]
+    )  # fmt: skip
+    report = json.loads(capsys.readouterr().out)
+    assert code == 0
+    found = examples.read(target)
+    assert found.scorer == "classification" and len(found.rows) == 3528
+    assert found.signature is not None and found.signature["split_hash"] == report["signature"]["split_hash"]
+    right = sum(row.gold == row.predicted for row in found.rows)
+    accuracy = next(row["value"] for row in report["scores"] if row["name"] == "accuracy")
+    assert accuracy == pytest.approx(right / 3528)
+    code, out, err = run(capsys, str(tmp_path), str(target), "--resamples", "50")
+    assert (code, err) == (0, "") and f"right in both {right:,}, in A alone 0" in out and "corpus:ade" in out

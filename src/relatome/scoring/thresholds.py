@@ -134,6 +134,11 @@ def _one(
 def apply(probabilities: npt.ArrayLike, thresholds: Sequence[Threshold]) -> list[list[str]]:
     """The labels of each row whose probability reaches their threshold; a row may get none.
 
+    Raises
+    ------
+    ScoreError
+        There are not as many probabilities as thresholds.
+
     Examples
     --------
     >>> chosen = [Threshold("yes", 0.7, 1, 1, 0, 0, 2, 2), Threshold("no", math.nan, 1, 1, 0, 0, 2, 0)]
@@ -141,6 +146,10 @@ def apply(probabilities: npt.ArrayLike, thresholds: Sequence[Threshold]) -> list
     [['yes'], []]
     """
     table = np.asarray(probabilities, dtype=np.float64)
+    if table.ndim != 2 or table.shape[1] != len(thresholds):
+        raise ScoreError(
+            f"the probabilities have the shape {table.shape}", advice=f"give {len(thresholds)} for each row"
+        )
     return [
         [one.label for one, number in zip(thresholds, row, strict=True) if number >= one.value]
         for row in table.tolist()

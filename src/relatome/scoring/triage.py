@@ -46,7 +46,7 @@ RECALL = CONFIDENCE = 0.95
 FILE = "triage.json"
 _DIGITS = 6
 _WIDE = 2.33  # standard errors to either side of the number of positives: 99 % one-sided
-_GRID = 60  # numbers of positives tried between its ends
+_FIRST, _GRID = 20, 8  # numbers of positives tried: the lowest, which are the strictest, and some up to the highest
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +349,8 @@ def _independent(
     numbers: list[int] = []
     if positives is not None:
         least, most = (max(1, math.ceil(number / effect)) for number in (positives[0], positives[2]))
-        numbers = np.unique(np.linspace(least, most, min(_GRID, most - least + 1)).round().astype(int)).tolist()
+        spread = np.linspace(least, most, _GRID).round().astype(int)
+        numbers = sorted({*range(least, min(least + _FIRST, most + 1)), *spread.tolist()})
 
     def holds(rank: int) -> bool:
         if positives is None:
