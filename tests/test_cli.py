@@ -9,6 +9,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -316,6 +317,7 @@ def test_a_mention_across_sentences_is_no_problem(extract: list[str], tiny_model
     "text",
     [
         pytest.param("Lithium caused some tremor in those rats. " * 48_000, id="sentences"),
+        pytest.param("of the and in which " * 105_000, id="no sentence ends"),
     ],
 )
 def test_two_megabytes_in_one_line(text: str, extract: list[str]) -> None:
@@ -427,12 +429,94 @@ def test_convert_says_what_has_no_place(capsys: pytest.CaptureFixture[str]) -> N
     }
     Path("in.jsonl").write_text(json.dumps(record), encoding="utf-8")
     for name, lost in {
-        "a.pubtator": "1 mention-level relation, 1 label",
-        "a.iob": "1 relation, 1 label",
-        "a.xml": "1 label",
+        "a.pubtator": "unlinked (1), labels (1)",
+        "a.iob": "text (1), relations (1), labels (1)",
+        "a.xml": "labels (1)",
     }.items():
         assert main(["convert", "in.jsonl", name]) == 0
-        assert f"has no place for {lost}; jsonl keeps everything" in capsys.readouterr().err
+        message = capsys.readouterr().err
+        assert f"has no place for {lost}; jsonl keeps everything" in message
+        assert "  labels: labels of texts and sentences" in message
+    for name in ("a.jsonl", "a.parquet"):
+        assert main(["convert", "in.jsonl", name, "--strict"]) == 0
+        assert capsys.readouterr().err == ""
+        assert list(read(name)) == list(read("in.jsonl"))
+
+
+def test_strict_refuses_what_would_be_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("in.jsonl").write_text(
+        '{"id": "1", "text": "Aspirin helps."}\n'
+        '{"id": "2", "text": "Fever rose.", "labels": [{"name": "a", "value": "b", "start": 0, "end": 5}]}\n',
+        encoding="utf-8",
+    )
+    for target in ("a.xml", "-"):
+        assert main(["convert", "in.jsonl", target, "--to", "bioc", "--strict"]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "document 2: bioc has no place for labels (1), so nothing is written (leave out --strict" in err
+    assert [path.name for path in Path().iterdir()] == ["in.jsonl"]
+    assert main(["convert", "in.jsonl", "a.facts.jsonl", "--strict"]) == 2
+    assert "--strict: facts is a view" in capsys.readouterr().err
+
+
+def test_lenient_repairs_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    bad = "".join(
+        json.dumps(
+            {
+                "id": str(number),
+                "text": "Aspirin helps.",
+                "mentions": [{"id": "T1", "start": 0, "end": 7, "type": "Chemical", "text": "aspirin"}],
+                "relations": [{"id": "R1", "type": "x", "head": "T1", "tail": "T9"}],
+            }
+        )
+        + "\n"
+        for number in range(3)
+    )
+    Path("in.jsonl").write_text(bad, encoding="utf-8")
+    assert main(["convert", "in.jsonl", "out.jsonl"]) == 2
+    capsys.readouterr()
+    assert main(["convert", "in.jsonl", "out.jsonl", "--lenient"]) == 0
+    message = capsys.readouterr().err
+    assert "relatome: 6 repairs, of 2 kinds:" in message
+    assert (
+        "3 times mention … at …..… should be …, but the text there is …; the first: in.jsonl:1: document 0: " in message
+    )
+    assert "3 times relation … names …, which is no mention of this document: left out" in message
+    documents = list(read("out.jsonl"))
+    assert [mention.text for document in documents for mention in document.mentions] == ["Aspirin"] * 3
+    assert not any(document.relations for document in documents)
+
+
+def test_the_tag_scheme_is_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("in.tsv").write_text("kidney\tI-X\ninjury\tI-X\n", encoding="utf-8")
+    for scheme, tags in {"IOB1": ["I-X", "I-X"], "IOB2": ["B-X", "I-X"], "IOBES": ["B-X", "E-X"]}.items():
+        assert main(["convert", "in.tsv", "-", "--to", "iob", "--scheme", scheme]) == 0
+        rows = [line.split("\t")[1] for line in capsys.readouterr().out.splitlines() if line.startswith(("k", "i"))]
+        assert rows == tags
+    assert main(["convert", "in.tsv", "-", "--to", "iob", "--scheme", "IOB3"]) == 2
+    assert "unknown scheme 'IOB3': did you mean" in capsys.readouterr().err
+    assert main(["convert", "in.tsv", "out.jsonl", "--scheme", "IOB1"]) == 2
+    assert "--scheme is for iob, and this is written as jsonl" in capsys.readouterr().err
+
+
+def test_convert_reads_archives_and_writes_folders(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("in.pubtator").write_text(PUBTATOR, encoding="utf-8")
+    with tarfile.open("in.tar.gz", "w:gz") as archive:
+        archive.add("in.pubtator", "corpus/in.pubtator")
+    assert main(["convert", "in.tar.gz", "a.jsonl"]) == 0
+    assert list(read("a.jsonl")) == list(read("in.pubtator"))
+    assert main(["convert", "a.jsonl", "pairs", "--to", "brat"]) == 0
+    assert {path.suffix for path in Path("pairs").iterdir()} == {".txt", ".ann"}
+    capsys.readouterr()
+    assert main(["convert", "a.jsonl", "-", "--to", "brat"]) == 2
+    assert "brat cannot be written to standard output: name a file" in capsys.readouterr().err
+
+
+def test_what_can_be_written_is_what_the_formats_write() -> None:
+    from relatome import formats
+    from relatome.cli import results
+
+    assert set(results.WRITERS) == {*formats.writable(), *results.VIEWS}
 
 
 def test_convert_does_not_write_over_what_it_reads(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from relatome.predictors.neural import Memory, NeuralPredictor
 from relatome.tasks import classification, ner, pairs, relation
 from relatome.tasks.example import Head, Pair, Prediction, Sentence
 
+MOST_PAIRS = 1000  # of one sentence: real ones have up to a few hundred; a crowd of 200 mentions has 20,000
 CHUNK = 12_000  # characters read between two clearings of memory: some 3,000 pieces, 55 MB of keys and values
 
 
@@ -37,8 +38,8 @@ def extract(
 
     Yields
     ------
-    Documents whose ``meta["relatome"]`` says which model read them, in how many windows, and how many pairs were
-    dropped because no window could hold both mentions.
+    Documents whose ``meta["relatome"]`` says which model read them, in how many windows, how many pairs were dropped
+    because no window could hold both mentions, and how many because theirs was a crowded sentence (`MOST_PAIRS`).
     """
     asked = [head for name, head in predictor.heads.items() if heads is None or name in heads]
     stream = iter(documents)
@@ -65,7 +66,7 @@ def _read(
     labelled: dict[str, list[list[tuple[Sentence, Prediction]]]] = {
         head.name: [[] for _ in documents] for head in heads if head.task == "classification"
     }
-    windows = [0] * len(documents)
+    windows, crowded = [0] * len(documents), [0] * len(documents)
     for part in _slices(sentences, chunk):
         memory = Memory()
         texts = [sentence for _, sentence in part]
@@ -85,11 +86,11 @@ def _read(
         for head in heads:
             if head.task != "relation":
                 continue
-            found_pairs = [
-                (index, pair)
-                for (index, sentence), inside in zip(part, own, strict=True)
-                for pair in pairs.of_sentence(sentence, inside, head)
-            ]
+            found_pairs = []
+            for (index, sentence), inside in zip(part, own, strict=True):
+                nearest, left_out = pairs.nearest(pairs.of_sentence(sentence, inside, head), MOST_PAIRS)
+                found_pairs += [(index, pair) for pair in nearest]
+                crowded[index] += left_out
             if found_pairs:
                 answers = predictor.predict({head.name: [pair for _, pair in found_pairs]}, memory)[head.name]
                 for (index, pair), answer in zip(found_pairs, answers, strict=True):
@@ -107,6 +108,7 @@ def _read(
             "model": predictor.source,
             "windows": windows[index],
             "dropped": sum(p.dropped for p in related[index]),
+            "crowded": crowded[index],
         }
         results.append(replace(result, meta={**document.meta, "relatome": facts}))
     return results

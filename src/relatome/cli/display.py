@@ -68,6 +68,10 @@ def show(screen: Console, document: Document) -> None:
     reading = document.meta.get("relatome")
     if isinstance(reading, dict) and reading.get("dropped"):
         screen.print(f"{reading['dropped']} pairs were not read: their mentions are further apart than a window")
+    if isinstance(reading, dict) and reading.get("crowded"):
+        screen.print(
+            f"{reading['crowded']} pairs were not read: theirs is a sentence with more pairs than are asked about"
+        )
     screen.print()
 
 
