@@ -172,6 +172,13 @@ def test_facts_of_concept_relations_have_the_document_as_their_place() -> None:
 def test_every_format_is_written_to_a_file_and_to_standard_output(
     to: str, extract: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if to in results.FILES_ONLY:
+        name = {"brat": "out.tar", "parquet": "out.any"}[to]
+        assert main([*extract, TEXT, "--to", to, "-o", name, "-q"]) == 0
+        assert [document.text for document in read(name)] == [TEXT]
+        assert main([*extract, TEXT, "--to", to, "-q"]) == 2
+        assert f"{to} cannot be written to standard output: name a file" in capsys.readouterr().err
+        return
     assert main([*extract, TEXT, "--to", to, "-o", "out.any", "-q"]) == 0
     assert capsys.readouterr().out == ""
     assert main([*extract, TEXT, "--to", to, "-q"]) == 0
@@ -183,7 +190,7 @@ def test_every_format_is_written_to_a_file_and_to_standard_output(
 @pytest.mark.parametrize(
     ("name", "format"),
     [("a.jsonl", "jsonl"), ("a.jsonl.gz", "jsonl"), ("a.facts.jsonl", "facts"), ("a.xml", "bioc"), ("a.pubtator", "pubtator"),
-     ("a.PubTator.txt", "pubtator"), ("a.iob", "iob"), ("a.txt", "text")],
+     ("a.parquet", "parquet"), ("a.tar.gz", "brat"), ("a.PubTator.txt", "pubtator"), ("a.iob", "iob"), ("a.txt", "text")],
 )  # fmt: skip
 def test_the_name_of_the_file_says_the_format(name: str, format: str) -> None:
     assert results.format_of(None, Path(name)) == format

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from relatome.cli import results
 from relatome.cli.job import REJECTS, Job
 from relatome.cli.terminal import counted
 
@@ -28,7 +29,7 @@ def extract(
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help="text, jsonl, facts, pubtator, bioc, iob or chemprot; default: text, or as FILE is called.",
+            help=f"{', '.join(results.WRITERS)}; default: text, or as FILE is called.",
         ),
     ] = None,
     output: Annotated[
@@ -39,6 +40,9 @@ def extract(
     min_probability: Annotated[
         float, typer.Option(min=0.0, max=1.0, metavar="P", help="Leave out what is less probable.")
     ] = 0.0,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Repair or leave out what is wrong in a document, counted, and keep it.")
+    ] = False,
     rejects: Annotated[
         Path | None,
         typer.Option(
@@ -49,22 +53,22 @@ def extract(
 ) -> None:
     """Read texts into entities, typed relations and adverse-effect sentences, each with its evidence.
 
-    An argument is a file or folder if there is one of that name, else the text itself. Files may be plain text,
-    JSONL, PubTator, BioC XML or JSON, PubMed XML, IOB, ADE or ChemProt, gzipped or not.
+    An argument is a file or folder if there is one of that name, else the text itself. Files may be plain text or of
+    any format that relatome reads (see the page on formats), gzipped or not, alone or in a tar or zip.
     """
-    from relatome.cli import results
     from relatome.cli.inputs import documents, pmids
 
     arguments = list(inputs or [])
     chosen = results.format_of(to, output)
-    results.check_output(output, arguments)
+    results.check_output(output, arguments, chosen)
     to_eye = chosen == "text" and output is None
     job = Job(
         rejects=rejects or (Path(f"{output}.rejects.jsonl") if output else Path(REJECTS)),
         progress=not quiet and (output is not None or not sys.stdout.isatty()),
     )
     with job:
-        found = documents(arguments, split=split, format=from_, pmid=pmids(pmid or []), on_reject=job.reject)
+        found = documents(arguments, split=split, format=from_, pmid=pmids(pmid or []),
+                          on_reject=job.reject, on_repair=job.repair if lenient else None)  # fmt: skip
         from relatome.extract import CHUNK
         from relatome.extract import extract as of_documents
         from relatome.predictors import load
@@ -75,7 +79,8 @@ def extract(
         read = results.with_sentences(results.with_groups(read, groups))
         if min_probability:
             read = results.sure(read, min_probability)
-        results.write(job.each(read), chosen, output)
+        made = ("sentences", "tokens", "meta", "ids", "text")  # ours, or no one expects them in this format
+        results.write(job.each(read), chosen, output, made=made)
     job.report()
     if not quiet:
         pieces = int(getattr(predictor, "pieces_read", 0))

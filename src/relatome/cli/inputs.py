@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from relatome.formats.text import Split
 
 _SUFFIX = re.compile(
-    r"\.(txt|jsonl?|ndjson|xml|nxml|tsv|csv|pubtator|bioc|iob2?|conll|rel|ann|pdf|docx?|html?|toml)(\.gz)?$|\.gz$",
+    r"\.(txt|jsonl?|ndjson|xml|nxml|tsv|csv|pubtator|bioc|iob2?|conll|rel|ann|parquet|tar|tgz|zip|pdf|docx?|html?|toml)(\.gz)?$|\.gz$",
     re.IGNORECASE,
 )
 SPLITS = {"file": "file", "block": "block", "line": "line"}
@@ -60,10 +60,11 @@ def pmids(given: Iterable[str]) -> list[str]:
 
 def documents(
     arguments: Sequence[str], *, split: str = "block", format: str | None = None, pmid: Sequence[str] = (),
-    on_reject: OnReject,
+    on_reject: OnReject, on_repair: OnReject | None = None,
 ) -> Iterator[Document]:  # fmt: skip
     """The documents that the arguments name, in their order, then those of the PMIDs.
 
+    With ``on_repair`` parts that are wrong are repaired or left out, counted, and their documents kept.
     Where there are several inputs, one that cannot be read is rejected like a document; a sole one is an error.
 
     Raises
@@ -85,7 +86,7 @@ def documents(
     if arguments.count("-") > 1:
         raise SettingsError(["standard input can be read once, but - is given twice"])
     places = [(argument, place(argument)) for argument in arguments]
-    return _documents(places, cast("Split", split), format, pmid, on_reject)
+    return _documents(places, cast("Split", split), format, pmid, on_reject, on_repair)
 
 
 def _documents(
@@ -94,6 +95,7 @@ def _documents(
     format: str | None,
     pmid: Sequence[str],
     on_reject: OnReject,
+    on_repair: OnReject | None,
 ) -> Iterator[Document]:
     from relatome import formats
     from relatome.documents import Document
@@ -105,7 +107,7 @@ def _documents(
             yield Document("text" if len(places) == 1 else f"text:{texts}", argument)
             continue
         try:
-            yield from formats.read(where, format, split=split, on_reject=on_reject)
+            yield from formats.read(where, format, split=split, on_reject=on_reject, on_repair=on_repair)
         except InputError as problem:
             if len(places) == 1 and not pmid:
                 raise

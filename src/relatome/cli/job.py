@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -43,9 +45,11 @@ class Job:
         self.what = what
         self.done = 0
         self.rejected = 0
+        self.repaired: Counter[str] = Counter()  # by kind, the message without its names and numbers
         self.stopped = False
         self.seconds = 0.0
         self._first: InputError | None = None
+        self._first_repairs: dict[str, str] = {}
         self._path = rejects
         self._open = contextlib.ExitStack()
         self._file: TextIO | None = None
@@ -76,6 +80,14 @@ class Job:
         record = {"document": problem.document, "path": problem.path, "line": problem.line, "error": problem.message}
         self._file.write(json.dumps({**record, "advice": problem.advice}, ensure_ascii=False) + "\n")
 
+    def repair(self, problem: InputError) -> None:
+        """Note something that was wrong and is repaired or left out, so that its document is kept."""
+        kind = _NAMED.sub("…", problem.message)
+        if kind not in self.repaired and len(self.repaired) >= _MOST_KINDS:
+            kind = "of other kinds"
+        self.repaired[kind] += 1
+        self._first_repairs.setdefault(kind, str(problem))
+
     def each(self, items: Iterable[T]) -> Iterator[T]:
         """The items, counted; after Ctrl-C no more of them come, and what was made of those before can be kept.
 
@@ -102,7 +114,14 @@ class Job:
             raise self._first
 
     def report(self) -> None:
-        """Say what was rejected and whether the work was stopped."""
+        """Say what was repaired and what rejected, and whether the work was stopped."""
+        if self.repaired:
+            say(f"{counted(self.repaired.total(), 'repairs')}, of {counted(len(self.repaired), 'kinds')}:")
+            for kind, count in self.repaired.most_common(_MOST_SHOWN):
+                say(f"  {count:,} times {kind}; the first: {self._first_repairs[kind]}")
+            rest = len(self.repaired) - _MOST_SHOWN
+            if rest > 0:
+                say(f"  and {counted(rest, 'kinds')} more")
         if self.rejected and self._first is not None:
             say(f"rejected {counted(self.rejected, self.what)}, named in {self._path}; the first: {self._first}")
         if self.stopped:
@@ -153,3 +172,6 @@ def _on_interrupt(handler: Callable[[int, FrameType | None], None]) -> Iterator[
 
 
 _END = object()
+_NAMED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\d+")  # what differs between two problems of one kind
+_MOST_KINDS = 1000
+_MOST_SHOWN = 10

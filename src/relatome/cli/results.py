@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from relatome.cli.terminal import counted, say
+from relatome.cli.terminal import say
 from relatome.errors import InputError, SettingsError
 from relatome.lookup import pick
 
 if TYPE_CHECKING:
     from relatome.documents import Document, Span
 
-UNLINKED = "mention-level relations"
-
-Write = Callable[["Iterable[Document]", "str | Path | TextIO"], int]
+Write = Callable[..., int]  # documents, a path or text stream, and what a format's writer can be told
 
 
 def format_of(to: str | None, output: Path | None, *, otherwise: str = "text") -> str:
@@ -46,18 +46,66 @@ def format_of(to: str | None, output: Path | None, *, otherwise: str = "text") -
     return found
 
 
-def write(documents: Iterable[Document], to: str, output: Path | None) -> int:
-    """Write documents to a file, whole or not at all, or to standard output; then say what had no place there."""
+def write(
+    documents: Iterable[Document],
+    to: str,
+    output: Path | None,
+    *,
+    strict: bool = False,
+    explained: bool = False,
+    made: Collection[str] = (),
+    **options: Any,
+) -> int:
+    """Write documents to a file, whole or not at all, or to standard output; then say what had no place there.
+
+    Parameters
+    ----------
+    strict
+        Raise an error at the first document of which something would be lost; nothing is written then.
+    explained
+        Say of each part that was lost what it is.
+    made
+        Parts that were made for the output, and that no one misses.
+    options
+        For the format's own writer.
+
+    Returns
+    -------
+    int
+        How many documents were written.
+
+    Raises
+    ------
+    InputError
+        ``strict``, and the format cannot hold all.
+    """
+    if output is None and to in FILES_ONLY:
+        raise SettingsError([f"{to} cannot be written to standard output: name a file"])
     lost: Counter[str] = Counter()
-    kept = _watched(documents, _HOLDS[to], lost) if to in _HOLDS else documents
-    count = WRITERS[to](kept, output if output is not None else sys.stdout)
+    if to in VIEWS:
+        if strict:
+            raise SettingsError([f"--strict: {to} is a view of what was found, and no format that could keep all"])
+        watched = documents
+    else:
+        watched = _watched(documents, to, lost, strict=strict, made=frozenset(made))
+    if strict and output is None:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as whole:
+            count = WRITERS[to](watched, whole, **options)
+            whole.seek(0)
+            shutil.copyfileobj(whole, sys.stdout)
+    else:
+        count = WRITERS[to](watched, output if output is not None else sys.stdout, **options)
     if lost:
-        parts = ", ".join(counted(number, what) for what, number in lost.items())
-        say(f"{to} has no place for {parts}; jsonl keeps everything")
+        say(f"{to} has no place for {_told(lost)}; jsonl keeps everything")
+        if explained:
+            from relatome.formats.losses import PARTS
+
+            for part in sorted(lost, key=list(PARTS).index):
+                say(f"  {part}: {PARTS[part]}")
     return count
 
 
-def check_output(output: Path | None, arguments: Iterable[str]) -> None:
+def check_output(output: Path | None, arguments: Iterable[str], to: str = "") -> None:
     """Refuse to write over what is read, or to where nothing can be written; before any work is done.
 
     Raises
@@ -67,7 +115,7 @@ def check_output(output: Path | None, arguments: Iterable[str]) -> None:
     """
     if output is None:
         return
-    if output.is_dir():
+    if output.is_dir() and to not in FOLDERS:
         raise InputError("this is a folder, not a file to write", path=output, advice="name a file in it")
     if not output.parent.is_dir():
         raise InputError("its folder does not exist", path=output, advice=f"mkdir -p {output.parent}")
@@ -175,29 +223,38 @@ def _fact(
     }  # fmt: skip
 
 
-def _watched(documents: Iterable[Document], holds: frozenset[str], lost: Counter[str]) -> Iterator[Document]:
+def _watched(
+    documents: Iterable[Document], to: str, lost: Counter[str], *, strict: bool, made: frozenset[str]
+) -> Iterator[Document]:
     """The documents as they are, while what the format cannot hold is counted."""
+    from relatome import formats
+
     for document in documents:
-        concepts = {mention.id: mention.concepts for mention in document.mentions}
-        for relation in document.relations:
-            if "relations" not in holds:
-                lost["relations"] += 1
-            elif (
-                "unlinked" not in holds
-                and relation.level == "mention"
-                and not (concepts[relation.head] and concepts[relation.tail])
-            ):
-                lost[UNLINKED] += 1
-        if "labels" not in holds and document.labels:
-            lost["labels"] += len(document.labels)
+        counts = formats.lost(document, to)
+        for part in made:
+            counts.pop(part, None)
+        if counts and strict:
+            raise InputError(
+                f"{to} has no place for {_told(counts)}, so nothing is written",
+                document=document.id,
+                advice="leave out --strict, or choose a format that holds them: jsonl keeps everything",
+            )
+        lost.update(counts)
         yield document
 
 
+def _told(lost: Counter[str]) -> str:
+    """The counts in the order of ``PARTS``."""
+    from relatome.formats.losses import PARTS
+
+    return ", ".join(f"{part.replace('_', ' ')} ({lost[part]:,})" for part in PARTS if part in lost)
+
+
 def _by_format(name: str) -> Write:
-    def written(documents: Iterable[Document], path: str | Path | TextIO) -> int:
+    def written(documents: Iterable[Document], path: str | Path | TextIO, **options: Any) -> int:
         from relatome import formats
 
-        return formats.write(documents, path, name)
+        return formats.write(documents, path, name, **options)
 
     return written
 
@@ -224,26 +281,31 @@ def _same(output: Path, argument: str) -> bool:
 _SUFFIXES = (
     (r"facts\.(jsonl|ndjson)(\.gz)?$", "facts"),
     (r"\.(jsonl|ndjson)(\.gz)?$", "jsonl"),
+    (r"\.parquet$", "parquet"),
     (r"\.(xml|json)(\.gz)?$", "bioc"),
     (r"\.pubtator(\.txt)?(\.gz)?$", "pubtator"),
+    (r"\.(ann|tar|tar\.gz|tgz)$", "brat"),
     (r"\.(iob2?|conll)(\.gz)?$", "iob"),
     (r"\.txt(\.gz)?$", "text"),
 )
 
-# Of relations, labels and relations between mentions without concept ids, what a format holds; others hold all.
-_HOLDS = {
-    "pubtator": frozenset({"relations"}),
-    "bioc": frozenset({"relations", "unlinked"}),
-    "iob": frozenset[str](),
-    "chemprot": frozenset({"relations", "unlinked"}),
-}
+VIEWS = frozenset({"text", "facts"})  # for the eye, and for a table: neither is read again
+FILES_ONLY = frozenset({"brat", "parquet"})  # several files, and bytes
+FOLDERS = frozenset({"brat"})
 
+# What may be written, for help and messages without loading a format; a test compares it with the formats themselves.
 WRITERS: dict[str, Write] = {
     "text": _shown,
     "jsonl": _by_format("jsonl"),
     "facts": write_facts,
+    "parquet": _by_format("parquet"),
     "pubtator": _by_format("pubtator"),
     "bioc": _by_format("bioc"),
+    "brat": _by_format("brat"),
+    "pubannotation": _by_format("pubannotation"),
     "iob": _by_format("iob"),
     "chemprot": _by_format("chemprot"),
+    "drugprot": _by_format("drugprot"),
+    "squad": _by_format("squad"),
+    "bioasq": _by_format("bioasq"),
 }

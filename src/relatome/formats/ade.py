@@ -16,6 +16,7 @@ Gurulingappa et al. 2012, https://doi.org/10.1016/j.jbi.2012.04.008
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,9 @@ from typing import Any
 
 from relatome.documents import Document, Label, Mention, Relation
 from relatome.errors import FormatError, InputError, OffsetError
-from relatome.formats.files import Line, OnReject, first_lines, located, numbered, settle, stem
+from relatome.formats.files import Line, OnReject, first_lines, located, numbered, settle, shown, stem
+
+_LOG = logging.getLogger(__name__)
 
 LABEL = "ade-sentence"
 POSITIVE, NEGATIVE = "adverse-effect", "no-adverse-effect"
@@ -47,7 +50,8 @@ def read(
     on_reject
         Told about a row that cannot be read, which is then left out; without it the error is raised.
     on_repair
-        Not told yet.
+        Told about a mention that is nowhere in its sentence, whose row then keeps its sentence and its label, but
+        neither mentions nor relation; without it the row is rejected.
 
     Raises
     ------
@@ -57,22 +61,32 @@ def read(
         A mention is nowhere in its sentence.
     """
     name = stem(path)
+    decided = 0
     dose = bool(_DOSE_FILE.search(name))
     for line in numbered(path):
         if not line.text.strip():
             continue
         identity = f"{name}:{line.number}"
+
+        def repair(problem: InputError, line: Line = line, identity: str = identity) -> None:
+            problem.at(path=shown(path), line=line.number, document=identity)
+            if on_repair:
+                on_repair(problem)
+
         try:
             with located(path=path, line=line.number, document=identity):
                 negative = _NEGATIVE_ROW.fullmatch(line.text)
                 if negative:
                     document = _negative(identity, negative[1], negative[2])
                 else:
-                    document = _positive(identity, line, dose=dose)
+                    document = _positive(identity, line, dose=dose, on_repair=repair if on_repair else None)
         except InputError as problem:
             settle(problem, on_reject)
             continue
+        decided += any("places" in mention.meta for mention in document.mentions)
         yield document
+    if decided:
+        _LOG.info("%s: in %d rows a mention stands more than once, and the distance decided", shown(path), decided)
 
 
 def fits(start: str) -> bool:
@@ -86,7 +100,7 @@ def _negative(identity: str, pmid: str, sentence: str) -> Document:
     return Document(identity, sentence, labels=labels, meta={"pmid": pmid}).check()
 
 
-def _positive(identity: str, line: Line, *, dose: bool) -> Document:
+def _positive(identity: str, line: Line, *, dose: bool, on_repair: OnReject | None) -> Document:
     columns = line.text.split("|")
     if len(columns) != 8 or not all(columns[index].isdecimal() for index in (0, 3, 4, 6, 7)):
         raise FormatError(
@@ -95,8 +109,15 @@ def _positive(identity: str, line: Line, *, dose: bool) -> Document:
         )
     pmid, sentence, effect, drug = columns[0], columns[1], columns[2], columns[5]
     at, drug_at = int(columns[3]), int(columns[6])
-    (effect_start, drug_start), choices, decided = _places(sentence, effect, drug, at - drug_at)
     kind, relation = ("Dose", "dose") if dose else ("Effect", POSITIVE)
+    labels = () if dose else (Label(LABEL, POSITIVE, 0, len(sentence)),)
+    try:
+        (effect_start, drug_start), choices, decided = _places(sentence, effect, drug, at - drug_at)
+    except OffsetError as problem:
+        if on_repair is None:
+            raise
+        on_repair(problem)
+        return Document(identity, sentence, labels=labels, meta={"pmid": pmid}).check()
 
     def mention(name: str, start: int, kind: str, written: str, document_start: int) -> Mention:
         meta: dict[str, Any] = {"document_start": document_start}
@@ -109,7 +130,7 @@ def _positive(identity: str, line: Line, *, dose: bool) -> Document:
         sentence,
         mentions=(mention("T1", drug_start, "Drug", drug, drug_at), mention("T2", effect_start, kind, effect, at)),
         relations=(Relation("R1", relation, "T1", "T2"),),
-        labels=() if dose else (Label(LABEL, POSITIVE, 0, len(sentence)),),
+        labels=labels,
         meta={"pmid": pmid},
     ).check()
 

@@ -19,8 +19,10 @@ Krallinger et al. 2017, Overview of the BioCreative VI chemical-protein interact
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -50,6 +52,9 @@ def read(
         or without entities, is fine.
     on_reject
         Told about a document that cannot be read, which is then left out; without it the error is raised.
+    on_repair
+        Told about an entity or a relation that is wrong, which is then repaired (see ``relatome.formats.offsets``) or
+        left out, and its document kept; without it the document is rejected.
 
     Raises
     ------
@@ -66,7 +71,7 @@ def read(
             continue
         try:
             with located(path=path, line=line.number):
-                document = _document(line, entities, relations)
+                document = _document(line, entities, relations, on_repair)
         except InputError as problem:
             settle(problem, on_reject)
             continue
@@ -99,6 +104,16 @@ def write(documents: Iterable[Document], path: str | Path | TextIO) -> int:
             stream.writelines(f"{document.id}\t{group}\tArg1:{head}\tArg2:{tail}\n" for group, head, tail in seen)
             count += len(seen)
     return count
+
+
+def laid_out(document: Document) -> Document:
+    """A document with the relations that the scorer reads: those of the evaluated groups, a pair once in each."""
+    relations = {
+        (str(relation.attributes.get("group", relation.type)), relation.head, relation.tail): relation
+        for relation in reversed(document.relations)
+    }
+    kept = [relation for (group, _, _), relation in reversed(relations.items()) if group in EVALUATED]
+    return replace(document, relations=tuple(kept))
 
 
 def fits(start: str) -> bool:
@@ -150,7 +165,7 @@ class _Table:
             )
 
 
-def _document(line: Line, entities: _Table, relations: _Table) -> Document:
+def _document(line: Line, entities: _Table, relations: _Table, on_repair: OnReject | None) -> Document:
     identity, title, abstract = _columns(line, 3)
     # Both tables give up their rows first: a document rejected for its entities must leave no relations behind.
     entity_rows, relation_rows = entities.take(identity), relations.take(identity)
@@ -158,13 +173,17 @@ def _document(line: Line, entities: _Table, relations: _Table) -> Document:
     mentions: dict[str, Mention] = {}
     found: list[Relation] = []
     for number, row in entity_rows:
-        with located(path=entities.path, line=number, document=identity):
-            mention = _mention(row, text)
+        repair = None if on_repair is None else _Repair(on_repair, entities.path, number, identity)
+        with _mending(repair), located(path=entities.path, line=number, document=identity):
+            mention = _mention(row, text, repair)
+            if mention is None:
+                continue
             if mention.id in mentions:
                 raise FormatError(f"two entities have the id {mention.id!r}")
             mentions[mention.id] = mention
     for number, row in relation_rows:
-        with located(path=relations.path, line=number, document=identity):
+        repair = None if on_repair is None else _Repair(on_repair, relations.path, number, identity)
+        with _mending(repair), located(path=relations.path, line=number, document=identity):
             found.append(_relation(row, f"R{len(found) + 1}", mentions))
     passages = (Passage("title", 0, len(title)), Passage("abstract", len(title) + 1, len(text)))
     return Document(
@@ -172,13 +191,38 @@ def _document(line: Line, entities: _Table, relations: _Table) -> Document:
     ).check()
 
 
-def _mention(row: list[str], text: str) -> Mention:
+class _Repair:
+    """Tells of a row that is wrong where it stands."""
+
+    def __init__(self, on_repair: OnReject, path: Path | None, line: int, identity: str) -> None:
+        self.on_repair = on_repair
+        self.path = path
+        self.line = line
+        self.identity = identity
+
+    def __call__(self, problem: InputError) -> None:
+        problem.at(path=self.path, line=self.line, document=self.identity)
+        self.on_repair(problem)
+
+
+@contextlib.contextmanager
+def _mending(repair: _Repair | None) -> Iterator[None]:
+    """Leave out a row that is wrong, and tell, where that is wanted."""
+    try:
+        yield
+    except InputError as problem:
+        if repair is None:
+            raise
+        repair(problem)
+
+
+def _mention(row: list[str], text: str, on_repair: OnReject | None) -> Mention | None:
     _, identity, kind, first, last, written = row
     if not (first.isdecimal() and last.isdecimal()):
         raise FormatError(f"expected two offsets, found {first!r} and {last!r}")
     start, end = int(first), int(last)
-    fitted(text, [Span(start, end)], written, what=f"entity {identity!r}")
-    return Mention(identity, start, end, kind, written)
+    found = fitted(text, [Span(start, end)], written, what=f"entity {identity!r}", on_repair=on_repair)
+    return None if found is None else Mention(identity, start, end, kind, found)
 
 
 def _relation(row: list[str], identity: str, mentions: dict[str, Mention]) -> Relation:

@@ -38,7 +38,7 @@ def read(
     on_reject
         Told about a document that cannot be read, which is then left out; without it the error is raised.
     on_repair
-        Never told: an entity stands where it should or its document is rejected.
+        Told about an entity or a relation that is wrong, which is then repaired or left out, and its document kept.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def read(
     OffsetError
         An entity's offsets do not give its text.
     """
-    for document in chemprot.read(path, on_reject=on_reject):
+    for document in chemprot.read(path, on_reject=on_reject, on_repair=on_repair):
         relations = tuple(replace(relation, attributes={}) for relation in document.relations)
         yield replace(document, relations=relations)
 

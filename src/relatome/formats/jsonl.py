@@ -1,4 +1,4 @@
-"""JSON lines: one document a line, and the only format that keeps every field of a ``Document``.
+"""JSON lines: one document a line, every field of a ``Document`` kept.
 
     {"id": "1", "text": "Aspirin causes bleeding.", "mentions": [{"id": "T1", "start": 0, "end": 7, ...}]}
 

@@ -116,7 +116,9 @@ def write(documents: Iterable[Document], path: str | Path | TextIO) -> int:
     count = 0
     with (
         writing_bytes(path) as stream,
-        parquet.ParquetWriter(stream, schema, compression="zstd", write_page_checksum=True) as writer,
+        parquet.ParquetWriter(
+            stream, schema, compression="zstd", write_page_checksum=True, write_statistics=False, store_schema=False
+        ) as writer,
     ):
         for rows in _groups(documents):
             writer.write_table(arrow.Table.from_pylist(rows, schema))
