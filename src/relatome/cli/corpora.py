@@ -5,7 +5,7 @@ hold what the card says.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -133,7 +133,7 @@ def check(
         wrong = sum(not count.right for count in counts)
         say(f"{corpus.card.name}: {counted(len(counts), 'counts')}, {wrong or 'none'} of them not as its card says")
     if markdown:
-        sys.stdout.write(_page(found))
+        sys.stdout.write(page(found))
     else:
         rows = [(c, p, s, f"{d:,}", text) for c, p, s, d, text in _rows(found)]
         table(console(sys.stdout), "", ("corpus", "protocol", "split", "documents", "counted"), rows, wide="counted")
@@ -183,18 +183,20 @@ def _summed(counts: Sequence[Count]) -> list[str]:
     return said
 
 
-def _page(counts: Sequence[Count]) -> str:
-    """The page of the documentation: a table of the cards, one of the counts, and the defects."""
+def page(counts: Iterable[Count]) -> str:
+    """The page of the documentation: a table of the cards, and for each its counts and its defects."""
     from relatome import corpora as catalogue
+
+    counts = list(counts)
 
     def row(*cells: str) -> str:
         return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |\n"
 
     cards = [catalogue.load(name).card for name in dict.fromkeys(count.corpus for count in counts)]
     page = (
-        "# Corpora\n\n<!-- Written by `relatome corpora check --markdown`; do not edit. -->\n\n"
-        "Every corpus of the catalogue: what it is, on which terms, and what was counted in its files. Each number was "
-        "compared with the corpus's card; a test does so again.\n\n"
+        "# Corpora\n\n"
+        "What each corpus is, on which terms, and what was counted in its files. `relatome corpora check` counts again "
+        "and compares with the card.\n\n"
     )
     page += row("Corpus", "What it is", "Tasks", "Licence", "A model trained on it may be shipped")
     page += row(*["---"] * 5)
