@@ -100,6 +100,12 @@ def test_every_scorer_scores_files_and_has_a_case(name):
     assert case_of(name)["expected"]
 
 
+def test_help_names_every_scorer(capsys):
+    assert main(["score", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"One of {', '.join(SCORERS)}. [required]" in shown
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_golden(name):
     check(name, measured(name))

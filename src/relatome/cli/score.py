@@ -13,38 +13,51 @@ if TYPE_CHECKING:
     from relatome.scoring.score import Report
 
 _OTHERS = ("table", "json")
+_NAMES = (  # written here, so that --help loads none of them
+    "conll, ner, relations, re-eval, chemprot, drugprot, ddi, cdr, biored, classification, multilabel, words, similarity, "
+    "bioasq, squad, blurb, calibration"
+)
 
 
 def score(
-    scorer: Annotated[str, typer.Argument(metavar="SCORER", help="conll, ner, chemprot, cdr, bioasq, squad ...")],
+    scorer: Annotated[str, typer.Argument(metavar="SCORER", help=f"One of {_NAMES}.")],
     predicted: Annotated[str, typer.Option("--predicted", "-p", metavar="FILE", help="The predictions.")] = "",
     gold: Annotated[
         str | None,
-        typer.Option("--gold", "-g", metavar="FILE", help="The gold; conll finds it beside the predictions."),
+        typer.Option("--gold", "-g", metavar="FILE", help="The gold; left out where one file holds both sides."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Scores as JSON: the same as --format json.")] = False,
     format_: Annotated[
         str | None,
-        typer.Option("--format", metavar="NAME", help="table, json, or as the original prints: conlleval ..."),
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="table, json, or as the original prints: conlleval, latex, chemprot, bc5cdr ...",
+        ),
     ] = None,
     resamples: Annotated[int, typer.Option(help="Of the bootstrap intervals; 0 gives none.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
     labels: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="re-eval, classification: every label there is, in order.")
     ] = None,
-    types: Annotated[str | None, typer.Option(metavar="A,B,...", help="The entity types scored.")] = None,
-    classes: Annotated[str | None, typer.Option(metavar="A,B,...", help="The relation classes scored.")] = None,
-    match: Annotated[str | None, typer.Option(help="ner: exact, partial, type or boundary.")] = None,
+    types: Annotated[str | None, typer.Option(metavar="A,B,...", help="ner, cdr: the entity types scored.")] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...", help="The classes scored, where they are relations; re-eval, classification: averaged."
+        ),
+    ] = None,
+    match: Annotated[str | None, typer.Option(help="ner: exact, strict, boundary, partial or type.")] = None,
     level: Annotated[str | None, typer.Option(metavar="A,B,...", help="cdr: of mention, id and relation.")] = None,
     scheme: Annotated[str | None, typer.Option(help="ner, on tags: conll, IOB1, IOB2 or IOBES.")] = None,
     raw: Annotated[bool, typer.Option("--raw", "-r", help="conll: tags without B- and I-, a chunk a token.")] = False,
     delimiter: Annotated[
-        str | None, typer.Option("--delimiter", "-d", help="conll: what stands between columns.")
+        str | None, typer.Option("--delimiter", "-d", help="conll, ner: what stands between columns, a pattern.")
     ] = None,
     outside: Annotated[
         str | None, typer.Option("--outside", "-o", help="conll: the tag outside chunks, with -r.")
     ] = None,
-    bare: Annotated[str | None, typer.Option(metavar="NAME", help="conll: the type of bare B and I tags.")] = None,
+    bare: Annotated[str | None, typer.Option(metavar="NAME", help="conll, ner: the type of bare B and I tags.")] = None,
     entities: Annotated[
         str | None, typer.Option(metavar="FILE", help="drugprot: the entities file, which says what is chemical.")
     ] = None,

@@ -6,7 +6,7 @@ Two files are two sides only where they hold the same tokens in the same sentenc
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +17,7 @@ from relatome.scoring import offenders
 
 _BOUNDARY = "-X-"
 _DOCUMENT = "-DOCSTART-"
+_SPECIAL = ("", "-")  # how the first column of a blank line, ``-X-`` and ``-DOCSTART-`` begins
 _MOST_BYTES = 1 << 28  # read at once; what is longer is read line by line
 
 
@@ -28,45 +29,50 @@ class Columns:
 
     def __init__(self, path: str, delimiter: str | None, *, least: int) -> None:
         self.path = path
-        self.rows: list[list[str]] = []
+        self.tokens: list[str] = []  # the first column; it says nothing where there is only one
+        self.last: list[str] = []
+        self.before: list[str] = []  # the last column but one
         self.lines: list[int] = []  # of each row, its line
         self.borders = [0]  # after each sentence, how many rows there are
         self.starts: list[int] = []  # of each document, its first sentence
         lines = _lines(path)
-        cut = _cutter(delimiter, lines)
-        rows, width = self.rows, 0
-        for number, line in enumerate(lines, 1):
-            row = cut(line)
-            first = row[0] if row else _BOUNDARY
-            if first != _BOUNDARY and not first.startswith(_DOCUMENT):
-                if len(row) != width:
-                    width = width or self._width(row, least, number)
-                    if len(row) != width:
-                        raise FormatError(
-                            f"expected {width} columns as in the lines before, found {len(row)}",
-                            path=path,
-                            line=number,
-                            advice="which delimiter does the file have? --delimiter",
-                        )
-                rows.append(row)
-                self.lines.append(number)
+        width = 0
+        tokens, last, before, numbers = self.tokens, self.last, self.before, self.lines
+        for number, row in enumerate(_cut(lines, delimiter), 1):
+            if len(row) == width and row[0][:1] not in _SPECIAL:  # nearly every line
+                tokens.append(row[0])
+                last.append(row[-1])
+                before.append(row[-least])
+                numbers.append(number)
                 continue
-            if self.borders[-1] < len(rows):
-                self.borders.append(len(rows))
+            first = row[0] if any(row) else _BOUNDARY
+            if first != _BOUNDARY and not first.startswith(_DOCUMENT):
+                width = width or self._width(row, least, number)
+                if len(row) != width:
+                    raise FormatError(
+                        f"expected {width} columns as in the lines before, found {len(row)}",
+                        path=path,
+                        line=number,
+                        advice="which delimiter does the file have? --delimiter",
+                    )
+                self._add(row, least, number)
+                continue
+            if self.borders[-1] < len(tokens):
+                self.borders.append(len(tokens))
             if first != _BOUNDARY:
                 self.starts.append(len(self.borders) - 1)
                 if len(row) == (width or len(row)) and len(row) > 1:
                     width = width or self._width(row, least, number)
-                    rows.append(row)
-                    self.lines.append(number)
-        if self.borders[-1] < len(rows):
-            self.borders.append(len(rows))
-        if not rows:
+                    self._add(row, least, number)
+        if self.borders[-1] < len(tokens):
+            self.borders.append(len(tokens))
+        self.width = width
+        if not tokens:
             raise ScoreError("there are no tokens to score", path=path, advice="is it the right file?")
 
     def tags(self, column: int) -> list[list[str]]:
-        """Of each sentence, what stands in a column."""
-        flat = [row[column] for row in self.rows]
+        """Of each sentence, the tags of a column: -1 is the last, -2 the one before it."""
+        flat = self.last if column == -1 else self.before
         return [flat[first:last] for first, last in pairwise(self.borders)]
 
     def documents(self) -> list[str] | None:
@@ -77,6 +83,12 @@ class Columns:
         numbers = np.searchsorted(self.starts, np.arange(sentences), side="right").tolist()
         width = len(str(max(numbers)))
         return [f"{number:0{width}}" for number in numbers]  # sorted by name as by number
+
+    def _add(self, row: list[str], least: int, number: int) -> None:
+        self.tokens.append(row[0])
+        self.last.append(row[-1])
+        self.before.append(row[-least])
+        self.lines.append(number)
 
     def _width(self, row: list[str], least: int, number: int) -> int:
         if len(row) < least:
@@ -119,9 +131,9 @@ def sides_of(
 def _same_tokens(gold: Columns, predicted: Columns) -> None:
     """Refuses two files that do not hold the same tokens in the same sentences."""
     where = f"{gold.path} and {predicted.path}"
-    if len(gold.rows) != len(predicted.rows):
+    if len(gold.tokens) != len(predicted.tokens):
         raise ScoreError(
-            f"the gold has {len(gold.rows):,} rows and the predictions have {len(predicted.rows):,}{_first(gold, predicted)}",
+            f"the gold has {len(gold.tokens):,} rows and the predictions have {len(predicted.tokens):,}{_first(gold, predicted)}",
             path=predicted.path,
             advice=f"give one row for each token, in the order of {gold.path}",
         )
@@ -129,11 +141,11 @@ def _same_tokens(gold: Columns, predicted: Columns) -> None:
         here = next(i for i, (a, b) in enumerate(zip(gold.borders, predicted.borders, strict=False)) if a != b)
         line = predicted.lines[min(gold.borders[here], predicted.borders[here]) - 1]
         raise ScoreError(f"{where} end sentence {here} at different rows", path=predicted.path, line=line)
-    if len(gold.rows[0]) > 1 and len(predicted.rows[0]) > 1:
-        different = [i for i, (a, b) in enumerate(zip(gold.rows, predicted.rows, strict=True)) if a[0] != b[0]]
+    if gold.width > 1 and predicted.width > 1:
+        different = [i for i, (a, b) in enumerate(zip(gold.tokens, predicted.tokens, strict=True)) if a != b]
         if different:
             shown = ", ".join(
-                f"{gold.rows[i][0]!r} and {predicted.rows[i][0]!r} (line {predicted.lines[i]:,})"
+                f"{gold.tokens[i]!r} and {predicted.tokens[i]!r} (line {predicted.lines[i]:,})"
                 for i in different[: offenders.SHOWN]
             )
             raise ScoreError(
@@ -146,13 +158,13 @@ def _same_tokens(gold: Columns, predicted: Columns) -> None:
 
 def _first(gold: Columns, predicted: Columns) -> str:
     """Where two files of different lengths first differ, if their first columns can say it."""
-    if len(gold.rows[0]) < 2 or len(predicted.rows[0]) < 2:
+    if gold.width < 2 or predicted.width < 2:
         return ""
-    pairs = zip(gold.rows, predicted.rows, strict=False)
-    here = next((i for i, (a, b) in enumerate(pairs) if a[0] != b[0]), None)
+    pairs = zip(gold.tokens, predicted.tokens, strict=False)
+    here = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
     if here is None:
         return ""
-    return f"; they part at line {predicted.lines[here]:,}: {gold.rows[here][0]!r} and {predicted.rows[here][0]!r}"
+    return f"; they part at line {predicted.lines[here]:,}: {gold.tokens[here]!r} and {predicted.tokens[here]!r}"
 
 
 def _lines(path: str) -> list[str]:
@@ -167,33 +179,25 @@ def _lines(path: str) -> list[str]:
     return [line.text for line in numbered(path)]
 
 
-def _cutter(delimiter: str | None, lines: Sequence[str]) -> Callable[[str], list[str]]:
-    """A line to its columns as Perl's ``split`` gives them: without empty ones at the end."""
+def _cut(lines: Sequence[str], delimiter: str | None) -> Iterator[list[str]]:
+    """Lines to their columns as Perl's ``split`` gives them, without empty ones at the end; a blank line to one or none."""
     if delimiter is None:
-        delimiter = (
-            "\t" if "\t" in next((line for line in lines if line and not line.startswith(_DOCUMENT)), "") else " "
-        )
+        first = next((line for line in lines if line and not line.startswith(_DOCUMENT)), "")
+        delimiter = "\t" if "\t" in first else " "
     if delimiter in ("\t", " "):
-        return _cut_at(delimiter)
+        character = delimiter
+        return (line.rstrip(character).split(character) for line in lines)
     try:
         pattern = re.compile(delimiter)
     except re.error as problem:
         raise SettingsError([f"the delimiter {delimiter!r} is no regular expression: {problem}"]) from None
     if pattern.match(""):
         raise SettingsError([f"the delimiter {delimiter!r} stands between any two characters: give one that is there"])
-
-    def cut(line: str) -> list[str]:
-        columns = [column or "" for column in pattern.split(line)]
-        while columns and not columns[-1]:
-            columns.pop()
-        return columns
-
-    return cut
+    return (_trimmed(pattern.split(line)) for line in lines)
 
 
-def _cut_at(character: str) -> Callable[[str], list[str]]:
-    def cut(line: str) -> list[str]:
-        line = line.rstrip(character)
-        return line.split(character) if line else []
-
-    return cut
+def _trimmed(columns: Sequence[str | None]) -> list[str]:
+    found = [column or "" for column in columns]
+    while found and not found[-1]:
+        found.pop()
+    return found

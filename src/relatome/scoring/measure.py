@@ -40,7 +40,7 @@ class Measure:
     units
         What is resampled, D ids, in the order of the weights.
     unit
-        ``"document"`` or ``"row"``.
+        ``"document"``, ``"sentence"``, ``"row"``: what an id stands for.
     value
         (R, D) weights to (R, S) values; NaN where undefined.
     signature
