@@ -88,7 +88,7 @@ def test_the_page_shows_every_format() -> None:
     advice = "`python docs/formats_table.py` writes the table again"
     assert list(rows) == sorted(formats.FORMATS), advice
     for name, (*_, writes, keeps, by_content, _) in rows.items():
-        holds = getattr(module(name), "HOLDS", frozenset())
+        holds: frozenset[str] = getattr(module(name), "HOLDS", frozenset())
         assert (writes.strip() == "yes") == hasattr(module(name), "write"), advice
         assert (by_content.strip() == "yes") == hasattr(module(name), "fits"), advice
         assert ("everything" in keeps) == (holds == losses.EVERYTHING), advice

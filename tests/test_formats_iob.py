@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relatome import formats
 from relatome.documents import Document, Mention, Span
 from relatome.errors import FormatError, InputError
 from relatome.formats import iob
@@ -131,3 +132,70 @@ def test_tokens_and_mentions_come_back(
     (again,) = iob.read(folder / "again.tsv")
     assert (again.text, again.tokens, again.sentences) == (document.text, document.tokens, document.sentences)
     assert again.mentions == document.mentions
+
+
+def test_tags_without_any_b_are_io_and_said_so(tmp_path: Path) -> None:
+    rows = "-DOCSTART- (7)\n\nfever NN O I-PAR\nrash NN O I-PAR\nand NN O O\nurea NN O I-INT\n\n\n-DOCSTART- (8)\n\nno NN O O\n"
+    path = written(rows, tmp_path)
+    assert formats.guess(path) == "iob"
+    first, second = iob.read(path)
+    assert [(mention.text, mention.type) for mention in first.mentions] == [("fever rash", "PAR"), ("urea", "INT")]
+    assert (first.id, first.meta, second.id, second.meta) == ("7", {"scheme": "IO"}, "8", {})
+
+
+def test_one_b_anywhere_makes_the_file_iob1(tmp_path: Path) -> None:
+    (first, second) = iob.read(written("a\tI-X\n\nb\tI-X\nc\tB-X\n", tmp_path))
+    assert first.meta == second.meta == {"scheme": "IOB1"}
+
+
+def test_a_named_document_with_nothing_in_it_is_kept(tmp_path: Path) -> None:
+    documents = [Document("1", ""), Document("2", "Fever."), Document("3", " \n")]
+    iob.write(documents, tmp_path / "out.tsv")
+    assert [(document.id, document.text) for document in iob.read(tmp_path / "out.tsv")] == [
+        ("1", ""),
+        ("2", "Fever ."),
+        ("3", ""),
+    ]
+
+
+def test_a_line_without_a_tag_is_outside_where_that_is_wanted(tmp_path: Path) -> None:
+    path = written("fever\tB-X\nhigh\nrash\tnoun\n", tmp_path)
+    repairs: list[InputError] = []
+    (document,) = iob.read(path, on_repair=repairs.append)
+    assert (document.text, len(document.mentions)) == ("fever high rash", 1)
+    assert [str(repair).split(": expected")[0] for repair in repairs] == [
+        f"{path}:{line}: document notes:1" for line in (2, 3)
+    ]
+
+
+def test_a_mention_over_two_sentences_joins_them(tmp_path: Path) -> None:
+    text = "He had fever. Rash too."
+    sentences = (Span(0, 13), Span(14, 23))
+    document = Document("1", text, mentions=(Mention("T1", 7, 18, "X", text[7:18]),), sentences=sentences)
+    iob.write([document], tmp_path / "out.tsv")
+    (again,) = iob.read(tmp_path / "out.tsv")
+    assert again == formats.kept(document, "iob")
+    assert [mention.text for mention in again.mentions] == ["fever . Rash"]
+    assert len(again.sentences) == 1
+    assert formats.lost(document, "iob") == {"text": 1, "sentences": 1}
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (Document("(7)", "Fever."), "the id '(7)' would not be read again"),
+        (Document("a\nb", "Fever."), "would not be read again"),
+        (Document("O", "Fever."), "the id 'O' would not be read again"),
+        (Document("7", "-DOCSTART- x", tokens=(Span(0, 10),)), "the token '-DOCSTART-' cannot be a line of its own"),
+        (
+            Document("7", "Fe", mentions=(Mention("T1", 0, 2, "a\tb", "Fe"),)),
+            "the type 'a\\tb' cannot be the last column",
+        ),
+        (Document("7", "Fe", mentions=(Mention("T1", 0, 2, "", "Fe"),)), "has no entity type"),
+    ],
+)
+def test_what_could_not_be_read_again_is_refused(document: Document, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        iob.write([document], tmp_path / "out.tsv")
+    assert message in str(caught.value) and caught.value.document == document.id
+    assert not list(tmp_path.iterdir())
