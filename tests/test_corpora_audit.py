@@ -21,7 +21,7 @@ from relatome import corpora
 from relatome.corpora import audit, splits
 from relatome.corpora.audit import Audit, Print, Seen, SeenPart, minhash_pairs, shared
 from relatome.documents import Document, Label, Mention, Relation
-from relatome.errors import MissingExtraError, ModelError
+from relatome.errors import MissingExtraError, ModelError, SettingsError
 
 ABSTRACTS, ROWS = corpora.load("bc5cdr"), corpora.load("ade")
 CHEMPROT = corpora.load("chemprot")
@@ -391,3 +391,52 @@ def test_every_fact_of_a_card_names_corpora_that_there_are() -> None:
             if " " in overlap.against:
                 other, named = overlap.against.split(" ", 1)
                 assert corpora.load(other).named(named)
+
+
+# --------------------------------------------------------------------------------------------------------- the cards
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("[overlaps.x]\nkind = 'sentense'\ncount = 1\nof = 2\nagainst = 'train'", "did you mean 'sentence'?"),
+        ("[overlaps.x]\nkind = 'sentence'\ncount = 3\nof = 2\nagainst = 'train'", "from 0 to 'of', not 3 of 2"),
+        ("[overlaps.x]\nkind = 'sentence'\ncount = 1\nof = 2", "overlaps.x is missing its 'against'"),
+        ("[overlaps.x]\nkind = 'repeated'\ncount = 1\nof = 2\nagainst = 'train'", "and 'repeated' has none"),
+        (
+            "[overlaps.x]\nkind = 'sentence'\ncount = 1\nof = 2\nagainst = 'trian'",
+            "overlaps.x: split 'trian' is none of",
+        ),
+        ("[overlaps.x]\nkind = 'repeated'\ncount = 1\nof = 2\nsplit = 'tset'", "overlaps.x: split 'tset' is none of"),
+        ("[overlaps.x]\nkind = 'repeated'\ncount = 1\nof = 2\nlabel = 'L'", "overlaps.x.label 'L' is none of"),
+        (
+            "[overlaps.x]\nkind = 'repeated'\ncount = 1\nof = 2\nprotocol = 'row'",
+            "overlaps.x.protocol 'row' is none of",
+        ),
+        (
+            "[overlaps.x]\nkind = 'repeated'\ncounts = 1\nof = 2",
+            "unknown key 'overlaps.x.counts': did you mean 'count'?",
+        ),
+        ("[protocols.k]\nkind = 'folds'\nread = []\nfolds = 1", "folds should be from 2 to 1000, not 1"),
+        ("[protocols.k]\nkind = 'clean'\nread = []\nfolds = 3", "unknown key 'protocols.k.folds'"),
+    ],
+)
+def test_mistakes_of_a_card(tmp_path: Path, more: str, message: str) -> None:
+    source = Path(corpora.__file__).with_name("catalogue") / "biored.toml"
+    path = tmp_path / "mine.toml"
+    path.write_text(source.read_text(encoding="utf-8") + "\n" + more + "\n", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        corpora.load(path)
+    assert message in str(caught.value)
+
+
+def test_what_ids_are_is_said_or_follows_from_the_unit(tmp_path: Path) -> None:
+    assert (ABSTRACTS.card.ids, ROWS.card.ids) == ("pmid", "own")
+    source = (Path(corpora.__file__).with_name("catalogue") / "biored.toml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text('ids = "own"\n' + source, encoding="utf-8")
+    mine = corpora.load(path)
+    assert mine.pmid(Document("35781", "One.")) == ""
+    assert mine.pmid(Document("3", "One.", meta={"pmid": "35781"})) == "35781"
+    assert corpora.load("biored").pmid(Document("35781", "One.")) == "35781"
+    assert corpora.load("biored").pmid(Document("DDI-d7", "One.")) == ""
