@@ -21,7 +21,8 @@ def tables() -> str:
     from relatome.cli.corpora import page
     from relatome.corpora.counts import said
 
-    return page(count for name in corpora.names() for count in said(corpora.load(name).card))
+    cards = [corpora.load(name).card for name in corpora.names()]
+    return page(cards, [count for card in cards for count in said(card)])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from relatome.corpora import Corpus
+    from relatome.corpora import Card, Corpus
     from relatome.corpora.counts import Count
 
 corpora = typer.Typer(
@@ -121,6 +121,7 @@ def check(
     from relatome.corpora.counts import compared
 
     found: list[Count] = []
+    cards = []
     absent = []
     for name in names or catalogue.names():
         corpus = catalogue.load(name)
@@ -129,11 +130,12 @@ def check(
             absent.append(name)
             continue
         counts = list(compared(corpus))
+        cards.append(corpus.card)
         found += counts
         wrong = sum(not count.right for count in counts)
         say(f"{corpus.card.name}: {counted(len(counts), 'counts')}, {wrong or 'none'} of them not as its card says")
     if markdown:
-        sys.stdout.write(page(found))
+        sys.stdout.write(page(cards, found))
     else:
         rows = [(c, p, s, f"{d:,}", text) for c, p, s, d, text in _rows(found)]
         table(console(sys.stdout), "", ("corpus", "protocol", "split", "documents", "counted"), rows, wide="counted")
@@ -183,16 +185,12 @@ def _summed(counts: Sequence[Count]) -> list[str]:
     return said
 
 
-def page(counts: Iterable[Count]) -> str:
+def page(cards: Sequence[Card], counts: Iterable[Count]) -> str:
     """The page of the documentation: a table of the cards, and for each its counts and its defects."""
-    from relatome import corpora as catalogue
-
-    counts = list(counts)
 
     def row(*cells: str) -> str:
         return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |\n"
 
-    cards = [catalogue.load(name).card for name in dict.fromkeys(count.corpus for count in counts)]
     page = (
         "# Corpora\n\n"
         "What each corpus is, on which terms, and what was counted in its files. `relatome corpora check` counts again "
@@ -203,7 +201,7 @@ def page(counts: Iterable[Count]) -> str:
     for card in cards:
         link = f"[{card.name}](#{card.name})"
         page += row(link, card.title, ", ".join(card.tasks), card.licence, "yes" if card.ship else "no")
-    rows = _rows(counts)
+    rows = _rows(list(counts))
     for card in cards:
         page += f"\n## {card.name}\n\n{card.title}. {card.terms}\n\n> {card.citation}\n\n"
         page += row("Protocol", "Split", "Documents", "Counted") + row("---", "---", "--:", "---")
