@@ -24,9 +24,10 @@ from relatome.formats.files import MOST_BYTES_A_LINE, opened, shown
 
 _CHUNK_BYTES = 1 << 16
 # In these encodings an ampersand is the byte 0x26 and nothing else is.
-_ASCII_LIKE = frozenset({"UTF-8", "ASCII", "US-ASCII", "ISO-8859-1", "WINDOWS-1252"})
-_REFERENCE = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);|#)")
-_LONGEST_REFERENCE = 8  # bytes of "&quot;" and some more
+_ASCII_LIKE = frozenset({b"UTF-8", b"ASCII", b"US-ASCII", b"ISO-8859-1", b"WINDOWS-1252"})
+_DECLARED = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)[\"'])?")
+_HARMLESS = (b"&amp;", b"&lt;", b"&gt;", b"&quot;", b"&apos;", b"&#")
+_LONGEST = max(map(len, _HARMLESS))
 
 
 class Readable(Protocol):
@@ -87,19 +88,18 @@ def words(element: etree._Element | None) -> str:
 def _elements(
     path: str | Path, stream: Readable, wanted: Collection[str], roots: Collection[str]
 ) -> Iterator[etree._Element]:
-    chunk, root = _prolog(path, stream, roots)
+    chunk = _prolog(path, stream, roots)
     # Only where elements begin: the parser would have to stop at each end of any element to see whether to tell of it.
     parser = _parser(("start",), [f"{{*}}{name}" for name in sorted(wanted)])
     begun: etree._Element | None = None  # the last wanted element that is in no other, if it was not handed over yet
     waiting = 0  # bytes since one of them began
-    may_refer = _is_wide(chunk, root)
+    may_refer = _is_wide(chunk)
     seen = b""
     ended = False
     while not ended:
         if not may_refer:  # once it is so it stays so: what refers to an entity is refused, or it is CDATA
-            seen = seen[-_LONGEST_REFERENCE:] + chunk
-            reference = _REFERENCE.search(seen)
-            may_refer = reference is not None and reference.start() < len(seen) - _LONGEST_REFERENCE
+            seen = seen[1 - _LONGEST :] + chunk
+            may_refer = _refers(seen)
         parser.feed(chunk)
         waiting += len(chunk)
         chunk = stream.read(_CHUNK_BYTES)
@@ -135,7 +135,7 @@ def _is_inside(element: etree._Element, other: etree._Element) -> bool:
     return parent is not other.getparent() and any(ancestor is other for ancestor in element.iterancestors())
 
 
-def _prolog(path: str | Path, stream: Readable, roots: Collection[str]) -> tuple[bytes, etree._Element | None]:
+def _prolog(path: str | Path, stream: Readable, roots: Collection[str]) -> bytes:
     """The beginning of the file as far as its root, which a parser of its own has seen and found harmless."""
     parser = _parser(("start",))
     start = b""
@@ -155,17 +155,29 @@ def _prolog(path: str | Path, stream: Readable, roots: Collection[str]) -> tuple
                     path=shown(path),
                     line=root.sourceline,
                 )
-            return start, root
+            return start
         if len(start) > MOST_BYTES_A_LINE:
             raise FormatError(f"{MOST_BYTES_A_LINE // 2**20} MB of XML without an element", path=shown(path))
     parser.close()
-    return start, None
+    return start
 
 
-def _is_wide(start: bytes, root: etree._Element | None) -> bool:
-    """Whether an ampersand may be another byte than 0x26."""
-    encoding = None if root is None else root.getroottree().docinfo.encoding
-    return b"\0" in start or (encoding or "UTF-8").upper() not in _ASCII_LIKE
+def _is_wide(start: bytes) -> bool:
+    """Whether an ampersand may be another byte than 0x26, or several."""
+    declared = _DECLARED.match(start)
+    encoding = b"UTF-8" if declared is None or declared[1] is None else declared[1].upper()
+    return declared is None or b"\0" in start or encoding not in _ASCII_LIKE
+
+
+def _refers(seen: bytes) -> bool:
+    """Whether some bytes may refer to an entity; what begins in the last few is seen again with what follows them."""
+    end = len(seen) - _LONGEST + 1
+    at = seen.find(b"&", 0, end)  # a regular expression takes twenty times as long
+    while at >= 0:
+        if not seen.startswith(_HARMLESS, at):
+            return True
+        at = seen.find(b"&", at + 1, end)
+    return False
 
 
 def _parser(events: tuple[str, ...], tags: list[str] | None = None) -> etree.XMLPullParser:
