@@ -199,3 +199,10 @@ def test_what_could_not_be_read_again_is_refused(document: Document, message: st
         iob.write([document], tmp_path / "out.tsv")
     assert message in str(caught.value) and caught.value.document == document.id
     assert not list(tmp_path.iterdir())
+
+
+def test_what_follows_no_scheme_is_read_by_conllevals_rules(tmp_path: Path) -> None:
+    """As SciBERT's BC5CDR is tagged: B begins mentions of several tokens, I those of one."""
+    (document,) = iob.read(written("a\tI-X\nb\tO\nc\tB-X\nd\tI-X\n", tmp_path))
+    assert [mention.text for mention in document.mentions] == ["a", "c d"]
+    assert document.meta == {"scheme": "conll"}
