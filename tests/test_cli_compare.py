@@ -160,6 +160,7 @@ HEAD = json.dumps({"scorer": "classification", "options": OPTIONS}) + "\n"
         (HEAD, "there are no examples"),
         (HEAD + row_text() * 2, "1 example is more than once"),
         (HEAD + row_text(id="other"), "the runs do not hold the same examples: 1 example is in"),
+        (HEAD + row_text() + row_text(id="r2"), "all 2 gold labels are 'no': 'r1', 'r2'"),
         (HEAD + row_text(gold=None), "1 example is without 'gold': 'r1'"),
         (HEAD + row_text(predicted="maybe"), "'maybe' (row 1)"),
         (HEAD + row_text(predicted={"a": 1}), "'predicted' should be a label, a number or a list"),

@@ -155,8 +155,22 @@ def read(
 def arguments(
     found: examples.Examples, *, labels: Sequence[str] | None = None, classes: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """The arguments of ``measure`` from examples; as ``read`` from their files."""
+    """The arguments of ``measure`` from examples; as ``read`` from their files.
+
+    Raises
+    ------
+    ScoreError
+        As ``read``; or all gold is of one class, which in a file is a mistake (``measure`` gives NaN where it must).
+    """
     names = examples.labels_of(found, labels)
+    if len(found.rows) > 1 and len({str(row.gold) for row in found.rows}) == 1:
+        raise ScoreError(
+            f"all {len(found.rows):,} gold labels are {str(found.rows[0].gold)!r}: "
+            + ", ".join(repr(row.id) for row in found.rows[:3])
+            + (" ..." if len(found.rows) > 3 else ""),
+            path=found.path,
+            advice="is it the right file, and the right column?",
+        )
     counted = classes or (found.options or {}).get("counted")
     return {
         "gold": [examples.label(row.gold, row, found) for row in found.rows],
