@@ -17,7 +17,7 @@ reason stands beside each. What it reads as is an ordinary corpus of short docum
   what it treats. Training adds their probability to ``NO_RELATION`` (see ``relatome.models.network.loss``), and
   `judged` counts such an answer as ``NO_RELATION`` where a row is scored by what is known of it.
 
-No document and no sentence or near-duplicate of one is on two sides: what shares something with a test set, or stands in
+No document and no sentence or near-duplicate of one, masked or not, is on two sides: what shares something with a test set, or stands in
 the list of what no model may see, is left out of train and dev; what shares something with train is left out of dev.
 Test sets of other corpora are left out when a model is trained, as of every corpus; which rows these are is not part of
 the card, or each new corpus of the catalogue would change it.
@@ -31,8 +31,8 @@ import hashlib
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ from relatome.corpora.card import Card, Protocol, RelationType, Split, Table
 from relatome.corpora.corpus import Corpus, source_of
 from relatome.corpora.files import data_folder
 from relatome.corpora.held_out import LIST, HeldOut, listed
-from relatome.corpora.splits import near_duplicates
+from relatome.corpora.splits import components, near_duplicates, normalised
 from relatome.documents import Document, Label, Mention, Relation, Span
 from relatome.errors import CorpusError, SettingsError, UnknownNameError
 
@@ -108,6 +108,13 @@ class Plan:
         The protocol's name to the seed by which ``NO_RELATION`` is drawn; none where all of it stays.
     hashes
         The test rows of each view (see `Merged.rows_hash`).
+    left_out
+        Rows of train and dev, by id, that only their masks make near-duplicates of a test row (dev: or of a train row).
+        They stand in the card because to find them takes all rows of all splits.
+    parts
+        By view and split, how many rows of each label each corpus gives.
+    dropped
+        By split and corpus, how many documents are left out and why.
     """
 
     card: Card
@@ -116,6 +123,9 @@ class Plan:
     mapping: tuple[Row, ...]
     views: Mapping[str, int | None]
     hashes: Mapping[str, str]
+    left_out: frozenset[str] = frozenset()
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    dropped: Mapping[str, Any] = field(default_factory=dict)
 
     def label(self, corpus: str, relation: str, types: Types) -> str:
         """What a relation of a corpus is called here: a label, ``NO_RELATION`` or ``left out``.
@@ -197,6 +207,13 @@ class Merged(Corpus):
             digest.update(row.encode())
         return digest.hexdigest()
 
+    def _by_split(self, protocol: Protocol) -> Iterator[tuple[str, Document]]:
+        self.verify()
+        return ((split, row) for split in protocol.names for row in self._view(split, protocol.name))
+
+    def _canonical(self, document: Document) -> Document:
+        return document
+
     # ------------------------------------------------------------------------------------------------- documents
 
     def _keep(self) -> None:
@@ -263,11 +280,13 @@ class Merged(Corpus):
 
     def _rows(self, split: str) -> Iterator[Document]:
         self._keep()
-        for name in self.corpora:
+        for name, corpus in self.corpora.items():
             kept = self._kept[split][name]
-            for document in self._of(name, split):
-                if document.id in kept:
-                    yield from self.rows(name, document)
+            documents: Iterator[Document] = (one for one in self._of(name, split) if one.id in kept)
+            if corpus.card.unit == "sentence":
+                documents = _clustered(list(documents))
+            for document in documents:
+                yield from (row for row in self.rows(name, document) if row.id not in self.plan.left_out)
 
     def rows(self, corpus: str, document: Document) -> Iterator[Document]:
         """The candidates of one document of a corpus, each a document."""
@@ -313,6 +332,21 @@ def judged(predicted: str, document: Document) -> str:
     """
     unknown = document.labels[0].value == NEGATIVE and predicted in document.meta.get("unjudged", ())
     return NEGATIVE if unknown else predicted
+
+
+def _clustered(rows: Sequence[Document]) -> Iterator[Document]:
+    """Rows of which no article is known, each with the first of its near-duplicates as its source."""
+    texts: dict[str, int] = {}
+    for number, row in enumerate(rows):
+        texts.setdefault(normalised(row.text), number)
+    firsts = list(texts.values())
+    keys: list[list[str]] = [[normalised(row.text)] for row in rows]
+    for one, other in near_duplicates(list(texts)):
+        for index in (one, other):
+            keys[firsts[index]].append(f"near {one} {other}")
+    for row, first in zip(rows, components(keys), strict=True):
+        known = "pmid" in row.meta or "source" in row.meta
+        yield row if known else replace(row, meta={**row.meta, "source": f"like {rows[first].id}"})
 
 
 class _Side:
@@ -520,9 +554,11 @@ def parse(values: Mapping[str, Any], load: Callable[[str], Corpus]) -> Merged:
         defects=table.texts("defects", default=()), counts=table.get("counts", dict, "a table", {}),
         published=table.get("published", dict, "a table", {}), held_out=False,
     )  # fmt: skip
+    hashes, left_out = table.strings("hashes", default={}), table.texts("left_out", default=())
+    parts, dropped = (table.get(key, dict, "a table", {}) for key in ("parts", "dropped"))
     if problems:
         raise SettingsError(problems)
-    return Merged(Plan(card, labels, sources, mapping, views, table.strings("hashes", default={})), load)
+    return Merged(Plan(card, labels, sources, mapping, views, hashes, frozenset(left_out), parts, dropped), load)
 
 
 def _source(name: str, entry: Table, labels: tuple[str, ...]) -> Source:
@@ -618,5 +654,5 @@ _KEYS = (
         "sources",
         "map",
     ),
-    *("views", "hashes", "counts", "published"),
+    *("views", "hashes", "left_out", "parts", "dropped", "counts", "published"),
 )
