@@ -22,6 +22,7 @@ from relatome.tasks import classification
 from relatome.tasks.example import Head
 from relatome.training import run as running
 from relatome.training import settings as run_files
+from tests import tiny
 
 CARD = """name = "{name}"
 title = "Invented"
@@ -290,6 +291,16 @@ def test_a_run_lists_what_it_sees(world: Path) -> None:
     assert [one.id for one in dev.prints] == ["b1", "b2"]
     assert (train.use, dev.use, train.protocol) == ("train", "dev", "official")
     assert train.split_hash == corpora.load(world / "rows.toml").split_hash()
+
+
+def test_train_says_which_test_splits_it_could_not_hold_out(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny.encoder_folder(world / "encoder")
+    (world / "texts.test").unlink()
+    arguments = ["train", "--corpus", "rows", "--task", "classification", "--encoder", str(world / "encoder")]
+    assert main([*arguments, "-o", str(world / "run"), "--dry-run"]) == 0
+    assert "not held out, for no test split of them is here: texts" in capsys.readouterr().err
+    seen = Seen.read(world / "run")
+    assert seen is not None and [len(part.prints) for part in seen.parts] == [3, 2]
 
 
 # ------------------------------------------------------------------------------------- the clean part beside every score
