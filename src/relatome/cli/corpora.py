@@ -30,7 +30,7 @@ def list_() -> None:
     from relatome.cli.terminal import console, say
 
     rows = []
-    for name in catalogue.names():
+    for name in (*catalogue.names(), *catalogue.merged_names()):
         corpus = catalogue.load(name)
         card = corpus.card
         rows.append(
