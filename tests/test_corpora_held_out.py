@@ -146,7 +146,7 @@ def test_rows_of_ade_lose_only_what_others_test_on(corpus_data: Path) -> None:
     counts = held.counts["ade"]
     assert kept == counts["kept"] == 16461 - counts["pmid"] - counts["sentence"]
     assert counts["pmid"] == 36
-    assert 0 < counts["sentence"] < 50  # "A case report." and the like
+    assert 0 < counts["sentence"] < 165  # one in a hundred: "A case report." and the like, and abstracts others test on
 
 
 def test_loading_again_is_cheap(corpus_data: Path) -> None:

@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 LIST = "NEVER_TRAIN.tsv"
 
 _TRUNCATED = re.compile(r"abstract truncated at \d+ words")  # MEDLINE's remark under hundreds of abstracts, not theirs
+Lengths = dict[tuple[str, ...], set[int]]
+
 _TEST_SPLIT = "{} test split"  # not what the list writes ("bc5cdr test"): a leaking protocol waives the one only
 
 
@@ -75,11 +77,7 @@ class HeldOut:
         self.texts = dict(texts)
         self.missing = missing
         self._counts: dict[str, Counter[str]] = {}
-        self._lengths: dict[tuple[str, ...], set[int]] = {}  # a text's first words -> how many words it can have
-        for text in self.texts:
-            words = text.split()
-            if len(words) >= LEAST_WORDS:
-                self._lengths.setdefault(tuple(words[:LEAST_WORDS]), set()).add(len(words))
+        self._lengths = _lengths(self.texts)
 
     @classmethod
     def load(cls, *, waived: bool = False) -> HeldOut:
@@ -97,8 +95,10 @@ class HeldOut:
         CorpusError
             The list is absent and was not waived, or cannot be read.
         """
-        pmids, texts, missing = _everything(data_folder(), waived)
-        return cls(pmids, texts, missing=missing)
+        pmids, texts, missing, lengths = _everything(data_folder(), waived)
+        held = cls(pmids, {}, missing=missing)
+        held.texts, held._lengths = dict(texts), lengths
+        return held
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -170,7 +170,7 @@ def _others(test_sets: tuple[str, ...], own: str) -> tuple[str, ...]:
 @lru_cache(maxsize=4)
 def _everything(
     folder: Path, waived: bool
-) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], tuple[str, ...]]:
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], tuple[str, ...], Lengths]:
     path = folder / LIST
     pmids: dict[str, tuple[str, ...]] = {}
     if path.is_file():
@@ -202,7 +202,17 @@ def _everything(
                 _add(pmids, pmid, test_set)
             for text in _texts(document, corpus):
                 _add(texts, text, test_set)
-    return pmids, texts, tuple(missing)
+    return pmids, texts, tuple(missing), _lengths(texts)
+
+
+def _lengths(texts: Iterable[str]) -> Lengths:
+    """How many words a held-out sentence can have, by its first words."""
+    found: Lengths = {}
+    for text in texts:
+        words = text.split()
+        if len(words) >= LEAST_WORDS:
+            found.setdefault(tuple(words[:LEAST_WORDS]), set()).add(len(words))
+    return found
 
 
 def listed(path: Path) -> dict[str, tuple[str, ...]]:
