@@ -431,7 +431,7 @@ def test_mistakes_of_a_card(tmp_path: Path, more: str, message: str) -> None:
 
 
 def test_what_ids_are_is_said_or_follows_from_the_unit(tmp_path: Path) -> None:
-    assert (ABSTRACTS.card.ids, ROWS.card.ids) == ("pmid", "own")
+    assert ROWS.pmid(Document("35781", "One.")) == ""
     source = (Path(corpora.__file__).with_name("catalogue") / "biored.toml").read_text(encoding="utf-8")
     path = tmp_path / "mine.toml"
     path.write_text('ids = "own"\n' + source, encoding="utf-8")

@@ -220,8 +220,9 @@ class Card:
         What one document is: ``"abstract"``, ``"sentence"``, ``"pair"`` (of sentences), ``"article"``, or ``"question"``
         (the text to answer it from).
     ids
-        What its documents are called by: ``"pmid"`` (an abstract's default; a row's article is in its ``pmid`` all the
-        same), or ``"own"`` (a row's default), which say nothing outside this corpus.
+        What its documents are called by: ``"pmid"``, or ``"own"``, which say nothing outside this corpus. Where it is
+        not said, abstracts are compared by PubMed ids and rows are not (a row's article is in its ``pmid``); but what
+        no model may see is left out by any id that could be PubMed's.
     types
         The corpus's entity types to canonical ones.
     exhaustive
@@ -280,7 +281,7 @@ class Card:
     defects: tuple[str, ...] = ()
     counts: Mapping[str, Any] = field(default_factory=dict)
     published: Mapping[str, Any] = field(default_factory=dict)
-    ids: Literal["pmid", "own"] = "own"
+    ids: Literal["pmid", "own", ""] = ""
     held_out: bool = True
     overlaps: Mapping[str, Overlap] = field(default_factory=dict)
 
@@ -339,7 +340,6 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
     problems: list[str] = []
     table = Table(values, "", problems)
     unknown = table.unknown(Card.__dataclass_fields__)
-    ids = "pmid" if values.get("unit") == "abstract" else "own"
     card = Card(
         name=table.text("name"),
         title=table.text("title"),
@@ -366,7 +366,7 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
         defects=table.texts("defects", default=()),
         counts=table.get("counts", dict, "a table", {}),
         published=table.get("published", dict, "a table", {}),
-        ids=cast(Literal["pmid", "own"], table.choice("ids", IDS) if "ids" in values else ids),
+        ids=cast(Literal["pmid", "own", ""], table.choice("ids", IDS) if "ids" in values else ""),
         held_out=table.flag("held_out", True),
         overlaps=_overlaps(table),
     )

@@ -76,7 +76,8 @@ class Corpus:
 
     def pmid(self, document: Document) -> str:
         """The PubMed id of the article it comes from, where that is known; else nothing."""
-        found = str(document.meta.get("pmid") or (source_of(document) if self.card.ids == "pmid" else ""))
+        ours = self.card.ids or ("pmid" if self.card.unit == "abstract" else "own")
+        found = str(document.meta.get("pmid") or (source_of(document) if ours == "pmid" else ""))
         return found if _PMID.fullmatch(found) else ""
 
     def compared(self, document: Document) -> list[str]:

@@ -109,7 +109,7 @@ class HeldOut:
         }
 
     def keep(
-        self, documents: Iterable[Document], *, corpus: str, leaks: bool = False, ids: str = "pmid"
+        self, documents: Iterable[Document], *, corpus: str, leaks: bool = False, ids: str = ""
     ) -> Iterator[Document]:
         """The documents that may be trained on; the others are dropped and counted.
 
@@ -124,12 +124,13 @@ class HeldOut:
             way: its own test split, which here is that of its default protocol, then does not count. The list, and the
             others' test splits, do.
         ids
-            What the documents are called by (``Card.ids``): row 35781 of a table is not the article 35781.
+            What the documents are called by (``Card.ids``): row 35781 of a table is not the article 35781, where the
+            card says that its ids are its own.
         """
         own = _TEST_SPLIT.format(corpus) if leaks else ""
         counter = self._counts.setdefault(corpus, Counter())
         for document in documents:
-            dropped = self.why(document, own=own, corpus="" if ids == "pmid" else corpus)
+            dropped = self.why(document, own=own, corpus=corpus if ids == "own" else "")
             counter[dropped.reason if dropped else "kept"] += 1
             if dropped:
                 _log.debug("%s %s: dropped (%s of %s)", corpus, document.id, dropped.reason, dropped.test_sets)
@@ -151,7 +152,7 @@ class HeldOut:
         for identity in names:
             if test_sets := _others(self.pmids.get(identity, ()), own):
                 return Dropped("pmid", test_sets)
-        text = normalised(document.text)
+        text = normalised(str(document.meta.get("original", document.text)))  # what a masked row was made of
         if test_sets := _others(self.texts.get(text, ()), own):
             return Dropped("sentence", test_sets)
         words = text.split()

@@ -230,7 +230,7 @@ class Merged(Corpus):
             for name, corpus in self.corpora.items():
                 for document in self._of(name, split):
                     # An id of a corpus's own, such as DDI's, is in no list of articles.
-                    if split != "test" and held_out.why(document, corpus="" if corpus.card.ids == "pmid" else name):
+                    if split != "test" and held_out.why(document, corpus=name if corpus.card.ids == "own" else ""):
                         dropped[split][f"{name} held out"] += 1
                     else:
                         asked.put(name, corpus, document)
