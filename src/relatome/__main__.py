@@ -1,0 +1,10 @@
+"""``python -m relatome``: the command line."""
+
+from __future__ import annotations
+
+import sys
+
+from relatome.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
