@@ -2,7 +2,9 @@
 
 Entities are scored as exact spans with their type, against every gold mention, those that tokenisation or sentence
 splitting lost among them. Relations are scored against every gold relation of the classes counted, those that no
-candidate pair can reach among them: with gold entities by mention (or concept), with predicted ones by exact spans.
+candidate pair can reach among them: with gold entities by mention (or concept), with predicted ones by exact spans. The
+two answer different questions, so either is given beside the other, with where recall is lost on the way
+(`scoring.budget`).
 
 Beside each score stands that of the clean part: the documents (or rows) that share no article, no text, no sentence and
 no near-duplicate of one with the corpus's other splits. Where rows of one article stand on both sides, as in the
@@ -19,20 +21,21 @@ from relatome import __version__, corpora, sentences
 from relatome.corpora import audit
 from relatome.corpora.card import Card
 from relatome.corpora.corpus import Corpus, source_of
-from relatome.documents import Document
+from relatome.documents import Document, Mention, Span
 from relatome.errors import ScoreError
-from relatome.extract import extract
+from relatome.extract import MOST_PAIRS, extract
 from relatome.lookup import pick
 from relatome.predictors.texts import Predictor, head_of
-from relatome.scoring import SCORERS
+from relatome.scoring import SCORERS, budget
+from relatome.scoring.budget import Budget, Fate
 from relatome.scoring.examples import Examples, Row
 from relatome.scoring.score import Report
-from relatome.tasks import TASKS, classification, ner, relation
-from relatome.tasks.example import NEGATIVE, Head, TypedSpan
+from relatome.tasks import TASKS, classification, ner, pairs, relation
+from relatome.tasks.example import NEGATIVE, Head, Pair, Sentence, TypedSpan
 from relatome.tasks.pairs import reachable
 
 CHUNK = 64  # documents predicted together
-GOLD = "gold entities"
+GOLD, PREDICTED = "gold entities", "predicted entities"
 CLEAN, NO_SENTENCE = "clean part", "no shared sentence"
 Item = dict[str, Any]
 T = TypeVar("T")
@@ -49,7 +52,7 @@ class Evaluation:
     report
         What was asked for.
     beside
-        What must be read with it: the gold-entity score of an end-to-end one, and of both the ``"clean part"``.
+        What must be read with it: relations with gold entities and with predicted ones, and of all the ``"clean part"``.
     examples
         Each example: id, gold, predicted, right or wrong.
     facts
@@ -57,6 +60,8 @@ class Evaluation:
     predictions
         What ``report`` was made from, an example each, to be written and compared with another run's
         (``scoring.examples``).
+    budget
+        Of relations end to end: where the gold ones were lost.
     """
 
     report: Report
@@ -64,6 +69,7 @@ class Evaluation:
     examples: list[Item] = field(default_factory=list)
     facts: Item = field(default_factory=dict)
     predictions: Examples = field(default_factory=lambda: Examples("", ()))
+    budget: Budget | None = None
 
 
 @dataclass(slots=True)
@@ -86,6 +92,7 @@ def evaluate(
     resamples: int = 1000,
     seed: int = 0,
     clean: bool = True,
+    both: bool = True,
 ) -> Evaluation:
     """Score a model on a split of a corpus.
 
@@ -98,11 +105,13 @@ def evaluate(
     protocol
         One of the corpus's split protocols; its default one if None.
     entities
-        Relations only: ``"gold"``, or ``"predicted"``: end to end from the text, with the gold-entity score beside.
+        Relations only: ``"gold"``, or ``"predicted"``: end to end from the text.
     resamples, seed
         Of the bootstrap intervals; 0 resamples: none.
     clean
         Score the part too that shares nothing with the other splits (``beside["clean part"]``); they are read for it.
+    both
+        Relations only: score the other kind of entities too, where that can be.
 
     Raises
     ------
@@ -126,7 +135,7 @@ def evaluate(
     if task == "ner":
         result = _ner(predictor, found.card, documents, draws)
     elif task == "relation":
-        result = _relation(predictor, found.card, documents, entities, draws)
+        result = _relation(predictor, found.card, documents, entities, draws, both=both)
     else:
         result = _classification(predictor, found.card, documents, draws)
     if others:
@@ -137,6 +146,8 @@ def evaluate(
         name: report.signed(signature if "part" in report.signature else {**signature, "part": "all"})
         for name, report in evaluation.beside.items()
     }
+    if evaluation.budget is not None:
+        evaluation.budget = evaluation.budget.signed({**signature, "part": "all", "entities": "predicted"})
     evaluation.predictions = replace(evaluation.predictions, signature=evaluation.report.signature)
     return evaluation
 
@@ -210,49 +221,72 @@ def _ner(predictor: Predictor, card: Card, documents: Sequence[Document], draws:
 
 
 def _relation(
-    predictor: Predictor, card: Card, documents: Sequence[Document], entities: str, draws: Mapping[str, int]
-) -> _Result:
+    predictor: Predictor, card: Card, documents: Sequence[Document], entities: str, draws: Mapping[str, int], *,
+    both: bool,
+) -> _Result:  # fmt: skip
     if not card.relations:
         raise ScoreError(f"{card.name} has no relations")
+    pick(entities, {"gold": True, "predicted": True}, "kind of entities")
     head = head_of(predictor, "relation")
     asked = replace(head, arguments=_arguments(card))  # both sides of a comparison answer the card's candidates
     classes = card.evaluated_groups or tuple(dict.fromkeys(card.groups.values()))
     names = {**card.groups, **head.groups}
     level = "mention" if any(one.level == "mention" for one in card.relations.values()) else "concept"
-    with_gold, saved = _with_gold(predictor, documents, asked, names, classes, level, draws)
+    missing = ""
+    if level == "concept":
+        missing = f"{card.name} relates concepts, and predicted entities carry no concept ids yet"
+    elif not any(one.task == "ner" for one in predictor.heads.values()):
+        missing = "the model finds no entities"
+    if entities == "predicted" and missing:
+        raise ScoreError(missing, advice="use --entities gold")
     everything = frozenset(document.id for document in documents)
     reach = [reachable(document, replace(asked, labels=(NEGATIVE, *card.relations))) for document in documents]
-    facts = {"gold relations": sum(n for _, n in reach), "in reach of a candidate": sum(n for n, _ in reach)}
-    if entities == "gold":
-        return _Result(Evaluation(with_gold(everything), facts=facts, predictions=saved), {"": with_gold})
-    if entities != "predicted":
-        raise ScoreError(f"entities should be gold or predicted, found {entities!r}")
-    if level == "concept":
-        raise ScoreError(
-            f"{card.name} relates concepts, and predicted entities carry no concept ids yet",
-            advice="use --entities gold",
-        )
+    facts: Item = {"gold relations": sum(n for _, n in reach), "in reach of a candidate": sum(n for n, _ in reach)}
+    parts: dict[str, tuple[Scored, Examples]] = {}
+    if entities == "gold" or both:
+        parts[GOLD] = _with_gold(predictor, documents, asked, names, classes, level, draws)
+    examples: list[Item] = []
+    lost: Budget | None = None
+    if entities == "predicted" or (both and not missing):
+        parts[PREDICTED], examples, lost = _end_to_end(predictor, documents, head, names, classes, draws)
+    elif both:
+        facts["not scored with predicted entities"] = missing
+    main = GOLD if entities == "gold" else PREDICTED
+    report, saved = parts.pop(main)
+    evaluation = Evaluation(
+        report(everything), {name: other(everything) for name, (other, _) in parts.items()}, facts=facts,
+        examples=examples if main == PREDICTED else [], predictions=saved, budget=lost,
+    )  # fmt: skip
+    return _Result(evaluation, {"": report, **{name: other for name, (other, _) in parts.items()}})
+
+
+def _end_to_end(
+    predictor: Predictor, documents: Sequence[Document], head: Head, names: Mapping[str, str], classes: Sequence[str],
+    draws: Mapping[str, int],
+) -> tuple[tuple[Scored, Examples], list[Item], Budget]:  # fmt: skip
+    """Relations found from the bare text, by exact spans; and what became of each gold one."""
     gold: dict[str, set[tuple[Any, Any, str]]] = {}
     predicted: dict[str, set[tuple[Any, Any, str]]] = {}
+    fates: list[Fate] = []
     bare = (replace(document, mentions=(), relations=(), labels=()) for document in documents)
     entity_head = head_of(predictor, "ner")
     for document, read in zip(documents, extract(bare, predictor, heads=[entity_head.name, head.name]), strict=True):  # type: ignore[arg-type]
         gold[document.id] = set(_by_span(document, names, classes))
         predicted[document.id] = set(_by_span(read, names, classes))
+        fates += _fates(document, read, predictor, head, names, classes)
 
-    def end_to_end(kept: frozenset[str]) -> Report:
+    def scored(kept: frozenset[str]) -> Report:
         report: Report = SCORERS["relations"].score(_only(gold, kept), _only(predicted, kept), classes=classes, **draws)
         return report.signed({"entities": "predicted"})
 
     examples = [
-        {"id": f"{identity}:{a}-{b}", "type": kind, "gold": (a, b, kind) in gold[identity],
+        {"id": _place(identity, a, b), "type": kind, "gold": (a, b, kind) in gold[identity],
          "predicted": (a, b, kind) in predicted[identity]}
         for identity in gold for a, b, kind in sorted(gold[identity] | predicted[identity])
     ]  # fmt: skip
-    beside = {GOLD: with_gold(everything)}
     saved = _saved("relations", gold, predicted, classes=classes)
-    evaluation = Evaluation(end_to_end(everything), beside, examples, facts, saved)
-    return _Result(evaluation, {"": end_to_end, GOLD: with_gold})
+    lost = budget.budget(fates, list(gold), **draws)
+    return (scored, saved), examples, lost
 
 
 def _with_gold(
@@ -285,6 +319,78 @@ def _with_gold(
         return report.signed({"entities": "gold", "level": level})
 
     return scored, _saved("relations", gold, predicted, classes=classes)
+
+
+def _fates(
+    document: Document, read: Document, predictor: Predictor, head: Head, names: Mapping[str, str],
+    classes: Sequence[str],
+) -> Iterator[Fate]:  # fmt: skip
+    """What became of each gold relation of a document that was read: the first stage it was lost at."""
+    found = set(_by_span(read, names, classes))
+    answered = {(first, second) for first, second, _ in _by_span(read, names, tuple(names.values()) + head.labels)}
+    spans = sentences.of(replace(document, mentions=()))  # as they were read
+    whole = sentences.of(document, keep_mentions=True)
+    at: dict[tuple[int, int], list[Mention]] = {}
+    for mention in read.mentions:
+        at.setdefault((mention.start, mention.end), []).append(mention)
+    reading = read.meta["relatome"]
+    for first, second, kind in sorted(set(_by_span(document, names, classes))):
+        places = [_around(spans, *one) for one in (first, second)]
+        fitting = [
+            (one, other) for one in at.get(first, ()) for other in at.get(second, ())
+            if _may_hold(head, names, kind, one, other)
+        ]  # fmt: skip
+        if (first, second, kind) in found:
+            cause = budget.FOUND
+        elif None in places:
+            cause = budget.SENTENCE
+        elif first not in at or second not in at:
+            cause = budget.ENTITY
+        elif places[0] != places[1]:
+            together = _around(whole, *first) == _around(whole, *second)
+            cause = budget.SENTENCE if together else budget.ACROSS
+        elif not fitting:
+            cause = budget.TYPES
+        else:
+            assert places[0] is not None
+            kept, asked = _asked_about(read, places[0], fitting, head)
+            if reading["crowded"] and not kept:
+                cause = budget.CROWD
+            elif reading["dropped"] and all(one.dropped for one in predictor.predict({head.name: asked})[head.name]):
+                cause = budget.WINDOW
+            else:
+                cause = budget.OTHER if (first, second) in answered else budget.NEGATIVE
+        yield Fate(_place(document.id, first, second), document.id, cause)
+
+
+def _asked_about(
+    read: Document, place: Span, fitting: Sequence[tuple[Mention, Mention]], head: Head
+) -> tuple[list[Pair], list[Pair]]:
+    """Of these pairs of mentions of a sentence, those that a crowded sentence leaves; and all of them."""
+    sentence = Sentence(f"{read.id}#", read.id, read.text[place.start : place.end], place.start)
+    wanted = {(one.id, other.id) for one, other in fitting}
+    everything = list(pairs.of_sentence(sentence, read.mentions, head))
+    left, _ = pairs.nearest(everything, MOST_PAIRS)
+    kept, asked = ([one for one in some if (one.head.id, one.tail.id) in wanted] for some in (left, everything))
+    return kept, asked
+
+
+def _may_hold(head: Head, names: Mapping[str, str], kind: str, first: Mention, second: Mention) -> bool:
+    """Whether the pair is a candidate, and some label of the class is allowed it."""
+    may = pairs.legal(head, first.type, second.type)
+    return first.span != second.span and any(
+        fits and label != NEGATIVE and names.get(label, label) == kind
+        for label, fits in zip(head.labels, may, strict=True)
+    )
+
+
+def _around(spans: Sequence[Span], start: int, end: int) -> Span | None:
+    """The sentence that holds a range whole."""
+    return next((one for one in spans if one.start <= start and end <= one.end), None)
+
+
+def _place(identity: str, first: tuple[int, int], second: tuple[int, int]) -> str:
+    return f"{identity}:{first[0]}-{first[1]}:{second[0]}-{second[1]}"
 
 
 def _by_span(document: Document, names: Mapping[str, str], classes: Sequence[str]) -> Iterator[tuple[Any, Any, str]]:

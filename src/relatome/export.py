@@ -199,6 +199,7 @@ def compare(reference: Predictor, exported: Predictor, jobs: Iterable[Job]) -> l
                 protocol=job.protocol,
                 resamples=0,
                 clean=False,
+                both=False,
             ).report
             for one in (first, second)
         )

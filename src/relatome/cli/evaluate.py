@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from relatome.evaluate import Evaluation
+    from relatome.scoring.budget import Budget
     from relatome.scoring.score import Report
 
 
@@ -26,7 +27,9 @@ def evaluate(
     task: Annotated[str, typer.Option(help="ner, relation or classification; by default the corpus's first.")] = "",
     split: Annotated[str, typer.Option(help="train, dev, test, or several joined by +.")] = "test",
     split_protocol: Annotated[str | None, typer.Option(help="How the corpus is divided.")] = None,
-    entities: Annotated[str, typer.Option(help="Relations: gold, or predicted (end to end).")] = "gold",
+    entities: Annotated[
+        str, typer.Option(help="Relations: gold, or predicted (end to end); the other is shown beside.")
+    ] = "gold",
     backend: Annotated[str, typer.Option(help="auto, openvino, openvino-fp32, pytorch or tfidf.")] = "auto",
     resamples: Annotated[int, typer.Option(help="Of the bootstrap intervals.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
@@ -93,6 +96,8 @@ def _json(results: list[tuple[str, Evaluation]]) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(main.report.json())
     if main.facts:
         document["facts"] = main.facts
+    if main.budget is not None:
+        document["budget"] = main.budget.json()
     beside = [
         {"what": what, **json.loads(report.json())}
         for name, result in results
@@ -122,8 +127,32 @@ def _show(results: list[tuple[str, Evaluation]]) -> None:
                 if one.startswith(title) and other.signature.get("part") != "all" and ", " not in one[len(title) :]
             }
             _table(console, name, part, report, within)
+        if result.budget is not None:
+            _budget(console, name, result.budget)
         for key, value in result.facts.items():
             console.print(f"{key}: {value}")
+
+
+def _budget(console: Console, name: str, found: Budget) -> None:
+    """Where recall is lost, from text to relation, in the order of the chain; the shares add up to 100 %."""
+    from rich.table import Table
+
+    from relatome.cli.terminal import safe
+
+    table = Table(title=f"{name}, predicted entities: where {found.total:,} gold relations were lost, or not")
+    for column, side in (
+        ("", "left"),
+        ("relations", "right"),
+        ("share", "right"),
+        ("95 %", "right"),
+        ("such as", "left"),
+    ):
+        table.add_column(column, justify=side, overflow="fold" if column == "such as" else "ellipsis")  # type: ignore[arg-type]
+    for row in found.rows:
+        interval = "-" if row.low != row.low else f"{row.low:.1%} to {row.high:.1%}"
+        share = "-" if row.share != row.share else f"{row.share:.1%}"
+        table.add_row(row.cause, f"{row.count:,}", share, interval, safe(", ".join(row.examples)))
+    console.print(table)
 
 
 def _table(console: Console, name: str, part: str, report: Report, within: dict[str, Report]) -> None:

@@ -145,7 +145,7 @@ def dev_scores(settings: Settings, checkpoint: Checkpoint) -> Scores:
             task = table[name].task
             report = evaluate(
                 predictor, item.corpus, task=task, split=item.dev, protocol=item.protocol or None, resamples=0,
-                clean=False,
+                clean=False, both=False,
             ).report  # fmt: skip
             average = "macro" if task == "classification" else "micro"
             scores[f"{item.corpus} {name} {average} f1"] = round(report.value("f1", average), 4)
