@@ -124,9 +124,10 @@ def test_names_that_leave_are_refused(name: str, kind: str, tmp_path: Path) -> N
     rejects: list[InputError] = []
     assert [document.id for document in formats.read(path, on_reject=rejects.append)] == ["a:1", "b:1"]
     assert len(rejects) == 1 and str(rejects[0]).startswith(str(path))
-    with archives.unpacked(path, on_reject=rejects.append) as folder:
-        assert sorted(file.name for file in folder.rglob("*") if file.is_file()) == ["a.txt", "b.txt"]
-    assert not folder.exists()
+    with archives.unpacked(path, on_reject=rejects.append) as inside:
+        assert sorted(file.name for file in inside.folder.rglob("*") if file.is_file()) == ["a.txt", "b.txt"]
+        assert [file.name for file in inside.files] == ["a.txt", "b.txt"]
+    assert not inside.folder.exists()
     assert not (tmp_path / "evil.txt").exists()
 
 

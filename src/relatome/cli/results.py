@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -89,6 +87,9 @@ def write(
     else:
         watched = _watched(documents, to, lost, strict=strict, made=frozenset(made))
     if strict and output is None:
+        import shutil
+        import tempfile
+
         with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as whole:
             count = WRITERS[to](watched, whole, **options)
             whole.seek(0)

@@ -151,8 +151,8 @@ def _guess_inside(path: str | Path) -> str:
     if not archives.pairs_up(path, is_part):
         with contextlib.closing(archives.members(path)) as members:
             return guess(next(members))
-    with archives.unpacked(path) as folder:
-        return guess(next(file for file in sorted(folder.rglob("*")) if file.is_file() and not is_part(file)))
+    with archives.unpacked(path) as inside:
+        return guess(next(file for file in inside.files if not is_part(file)))
 
 
 def _is_folder(path: str | Path) -> bool:
@@ -190,14 +190,12 @@ def _read_archive(
             except InputError as problem:
                 settle(problem, on_reject)
         return
-    with archives.unpacked(path, on_reject=on_reject) as folder:
-        renamed = archives.renamed(folder, path)
+    with archives.unpacked(path, on_reject=on_reject) as inside:
+        renamed = archives.renamed(inside.folder, path)
         reject = None if on_reject is None else _after(renamed, on_reject)
         repair = None if on_repair is None else _after(renamed, on_repair)
         try:
-            yield from _read_files(
-                sorted(file for file in folder.rglob("*") if file.is_file()), format, split, reject, repair
-            )
+            yield from _read_files(inside.files, format, split, reject, repair)
         except InputError as problem:
             raise renamed(problem) from None
 

@@ -19,7 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, Literal, NamedTuple, cast
 
 from relatome.errors import FormatError, InputError
 from relatome.formats.files import Lent, OnReject, beginning, opened, settle, shown
@@ -76,8 +76,15 @@ def members(path: str | Path, *, on_reject: OnReject | None = None) -> Generator
         raise InputError("this archive holds no files that could be read", path=shown(path))
 
 
+class Unpacked(NamedTuple):
+    """A folder with an archive's files, and these in the archive's order."""
+
+    folder: Path
+    files: tuple[Path, ...]
+
+
 @contextlib.contextmanager
-def unpacked(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Path]:
+def unpacked(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator[Unpacked]:
     """The files of an archive in a folder, as long as the block lasts: for formats whose files belong together.
 
     Parameters
@@ -95,6 +102,7 @@ def unpacked(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator
     """
     with tempfile.TemporaryDirectory(prefix="relatome-") as name:
         folder = Path(name)
+        files: list[Path] = []
         total = 0
         for member in members(path, on_reject=on_reject):
             target = folder / member.removeprefix(f"{shown(path)}/")
@@ -110,12 +118,13 @@ def unpacked(path: str | Path, *, on_reject: OnReject | None = None) -> Iterator
                                 advice="unpack it, and read the folder",
                             )
                         file.write(data)
+                files.append(target)
             except FileExistsError:
                 problem = InputError("two members of this archive have this name", path=member)
                 settle(problem, on_reject)
             except OSError as problem_:
                 raise InputError(f"this member cannot be unpacked: {problem_.strerror}", path=member) from None
-        yield folder
+        yield Unpacked(folder, tuple(files))
 
 
 def renamed(folder: Path, path: str | Path) -> Callable[[InputError], InputError]:
