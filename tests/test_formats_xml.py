@@ -188,8 +188,12 @@ def test_text_between_passages_is_not_lost(as_json: bool) -> None:
     stream = io.StringIO()
     bioc.write([document], stream, json=as_json)
     (again,) = _read_text(stream.getvalue())
-    assert (again.text, again.mentions) == (document.text, document.mentions)
-    assert [passage.kind for passage in again.passages] == ["title", "", "abstract", ""]
+    assert again == document
+    # As another program sees it, what no passage covers is a passage without a kind.
+    alone = stream.getvalue().replace("relatome", "of no one")
+    (seen,) = _read_text(alone)
+    assert (seen.text, seen.mentions) == (document.text, document.mentions)
+    assert [passage.kind for passage in seen.passages] == ["title", "", "abstract", ""]
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -274,25 +278,69 @@ def test_bad_bioc(path: list[Any], value: Any, message: str, tmp_path: Path) -> 
     assert [document.id for document in bioc.read(file, on_reject=rejects.append)] == ["9000002"]
 
 
-def test_offsets_in_bytes_are_an_error_that_says_so(tmp_path: Path) -> None:
-    text = "α-tocoril rose."
-    record = {
-        "id": "1",
-        "passages": [
-            {
-                "offset": 0,
-                "text": text,
-                "annotations": [{"id": "1", "infons": {}, "text": "rose", "locations": [{"offset": 11, "length": 4}]}],
-            }
-        ],
-    }
-    path = saved(json.dumps(record), tmp_path, "notes.json")
-    with pytest.raises(OffsetError, match="should be 'rose'"):
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(("unit", "encoding", "size"), [("bytes", "utf-8", 1), ("UTF-16 units", "utf-16-le", 2)])
+def test_offsets_in_another_unit_are_an_error_that_says_so_or_are_converted(
+    unit: str, encoding: str, size: int, as_json: bool, tmp_path: Path
+) -> None:
+    text = "On 🧬 and α-tocoril. Then 🧬 rose, and VLZ fell."
+    first = Document(
+        "9000001",
+        text,
+        passages=(Passage("title", 0, 19), Passage("abstract", 20, len(text))),
+        mentions=(
+            Mention("T1", 9, 18, "Chemical", "α-tocoril"),
+            Mention("T2", 38, 41, "Chemical", "VLZ"),
+            Mention("T3", 27, 46, "Event", "rose fell", fragments=(Span(27, 31), Span(42, 46))),
+        ),
+    )
+    _, second = bioc.read(JSON)
+    stream = io.StringIO()
+    bioc.write([first, second], stream, json=True)
+    value = json.loads(stream.getvalue())
+    record = value["documents"][0]
+
+    def counted(place: int) -> int:
+        return len(first.text[:place].encode(encoding)) // size
+
+    for passage in record["passages"]:
+        passage["offset"] = counted(passage["offset"])
+        for annotation in passage["annotations"]:
+            for location in annotation["locations"]:
+                end = location["offset"] + location["length"]
+                location["offset"] = counted(location["offset"])
+                location["length"] = counted(end) - location["offset"]
+    path = saved(json.dumps(value), tmp_path, "notes.json")
+    if not as_json:
+        text = "".join(bioc._tagged(bioc._in_words(each)) for each in value["documents"])
+        path = saved(f"<collection>{text}</collection>", tmp_path, "notes.xml")
+    with pytest.raises(OffsetError, match=f"its offsets count {unit}, not characters; lenient reading converts them"):
         list(bioc.read(path))
+    rejects: list[InputError] = []
+    assert [document.id for document in bioc.read(path, on_reject=rejects.append)] == ["9000002"]
+    told: list[InputError] = []
+    converted, _ = bioc.read(path, on_repair=told.append)
+    assert (converted.text, converted.mentions) == (first.text, first.mentions)
+    assert converted.passages == first.passages
+    assert [(problem.path, problem.document) for problem in told] == [(str(path), "9000001")]
+
+
+def test_a_mention_that_fits_in_no_unit_is_left_out_and_so_is_its_relation(tmp_path: Path) -> None:
+    value = copy.deepcopy(RECORDS["documents"][0])
+    value["passages"][1]["annotations"][0]["locations"][0]["offset"] += 3
+    value["relations"] = [
+        {"id": "R1", "infons": {"type": "x"}, "nodes": [{"refid": "1", "role": "a"}, {"refid": "3", "role": "b"}]},
+        {"id": "R2", "infons": {"type": "x"}, "nodes": [{"refid": "1", "role": "a"}, {"refid": "2", "role": "b"}]},
+        {"id": "R3", "infons": {"type": "x"}, "nodes": [{"refid": "1", "role": "a"}, {"refid": "9", "role": "b"}]},
+    ]
+    path = saved(json.dumps(value), tmp_path, "notes.json")
     told: list[InputError] = []
     (document,) = bioc.read(path, on_repair=told.append)
-    assert document.mentions == ()
-    assert (told[0].path, told[0].line, told[0].document) == (str(path), 1, "1")
+    assert len(document.mentions) == 4
+    assert [relation.id for relation in document.relations] == ["R2"]
+    assert ["its offsets are 3 too high" in str(problem) for problem in told] == [True, False, False]
+    assert "relation 'R1' names '3', which was left out" in str(told[1])
+    assert "relation 'R3' names '9', which is no annotation of this document" in str(told[2])
 
 
 def test_doubled_and_missing_annotation_ids(tmp_path: Path) -> None:

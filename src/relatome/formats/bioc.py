@@ -4,12 +4,15 @@ The XML (``<collection>``), the JSON of the same shape (``{"documents": [...]}``
 (``{"PubTator3": [...]}``, or a document a line) are told apart by content. Each passage states where it begins in the
 document; the text is laid out so that it does, gaps filled with blanks, and annotations then fit as they are.
 Whether offsets count bytes or characters the format leaves open; here they are characters, every annotation is
-compared with the text, and one that does not fit is an error that shows both.
+compared with the text, and one that does not fit is an error that shows both. Where all would fit if offsets counted
+bytes, or the units of UTF-16, the error says so, and lenient reading converts them.
 
 What is kept, so that a file can be written again: a passage's ``type`` is its kind, all other infons go to ``meta``;
 an annotation's ``identifier`` (``MESH`` in BC5CDR) gives its concepts; several locations are fragments; a relation of
-two nodes is one between mentions, the concept relations of BC5CDR (``Chemical``, ``Disease``) and BioRED (``entity1``,
-``entity2``) are read from their infons; any other relation is kept as it is in ``document.meta["relations"]``.
+two nodes is one between mentions, the concept relations of BC5CDR (``Chemical``, ``Disease``), BioRED (``entity1``,
+``entity2``) and PubTator 3 (``role1``, ``role2``) are read from their infons; any other relation is kept as it is in
+``document.meta["relations"]``. What BioC has no place for is written as an infon ``relatome`` of the document, which
+other programs carry along, so that nothing is lost.
 
 References
 ----------
@@ -18,49 +21,50 @@ Comeau et al. 2013, https://doi.org/10.1093/database/bat064 ; http://bioc.source
 
 from __future__ import annotations
 
+import copy
 import json
 import re
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import repeat
+from operator import add
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, NamedTuple, TextIO, TypeVar, cast
 
 from lxml import etree
 
-from relatome.documents import Document, Mention, Passage, Relation, Span
-from relatome.errors import FormatError, InputError
-from relatome.formats.elements import elements
+from relatome.documents import Document, Mention, Passage, Relation, Span, mentions_of
+from relatome.errors import FormatError, InputError, OffsetError
+from relatome.formats import biocxml
 from relatome.formats.files import OnReject, head, json_keys, located, settle, shown, writing, xml_root
 from relatome.formats.jsonvalues import JsonReader
+from relatome.formats.losses import EVERYTHING
 from relatome.formats.offsets import fitted
 from relatome.formats.pubtator import concepts_of
+from relatome.formats.remainder import KEY, completed, remainder
 
 _Json = dict[str, Any]
 
-HOLDS = frozenset(
-    {
-        *(
-            "text",
-            "passages",
-            "mentions",
-            "concepts",
-            "fragments",
-            "overlaps",
-            "probabilities",
-            "relations",
-            "unlinked",
-        ),
-        *("concept_relations", "attributes", "sentences", "ids"),
-        *("meta.collection", "meta.infons", "meta.identifier", "meta.relations", "meta.text"),
-    }
-)
+HOLDS = EVERYTHING
 
 _KEYS = frozenset({"documents", "PubTator3", "passages", "infons"})
 _MOST_BLANKS = 1_000_000  # between two passages; a hostile offset must not fill the memory
 _CONCEPT_KEYS = ("identifier", "MESH", "OMIM", "NCBI Gene")
+_MENTION_ROLES = ["head", "tail"]  # where no others are given
 _CONCEPT_ROLES = (("entity1", "entity2"), ("Chemical", "Disease"), ("role1", "role2"))
 _TYPE_KEYS = ("type", "relation", "relation type")
-_HEADER = ("source", "date", "key")
+_LISTS: dict[str, tuple[str, ...]] = {
+    "document": ("passages", "annotations", "relations"),
+    "passage": ("sentences", "annotations", "relations"),
+    "sentence": ("annotations", "relations"),
+    "annotation": ("locations",),
+    "relation": ("nodes",),
+    "location": (),
+    "node": (),
+}
+_UNITS = (("bytes", "utf-8", 1), ("UTF-16 units", "utf-16-le", 2))
+_MOST_DESCRIPTIONS = 10_000  # of annotations, kept because most are said again and again
 
 
 def read(
@@ -86,20 +90,26 @@ def read(
         An annotation's offsets do not give its text; both are shown.
     """
     is_xml = head(path).lstrip().startswith("<")
-    for record, header, line in _records_xml(path) if is_xml else _records_json(path):
-        identity = str(record.get("id") or "")
+    described: dict[tuple[str, ...], dict[tuple[str, ...], _Description]] = {}
+    for found in biocxml.documents(path) if is_xml else _found_json(path):
+        document = None
+        if found.plain is not None:
+            document = _plain_document(found.plain, found.header, described)
+        if document is None:  # an error, or what takes a closer look
+            record = found.record()
+            identity = str(record.get("id") or "").strip()
 
-        def repair(problem: InputError, line: int = line, identity: str = identity) -> None:
-            problem.at(path=shown(path), line=line, document=identity)
-            if on_repair:
-                on_repair(problem)
+            def repair(problem: InputError, line: int = found.line, identity: str = identity) -> None:
+                problem.at(path=shown(path), line=line, document=identity)
+                if on_repair:
+                    on_repair(problem)
 
-        try:
-            with located(path=path, line=line, document=identity or None):
-                document = _Layout(record, repair if on_repair else None).document(header)
-        except InputError as problem:
-            settle(problem, on_reject)
-            continue
+            try:
+                with located(path=path, line=found.line, document=identity or None):
+                    document = _document(record, found.header, repair if on_repair else None)
+            except InputError as problem:
+                settle(problem, on_reject)
+                continue
         yield document
 
 
@@ -107,7 +117,7 @@ def write(documents: Iterable[Document], path: str | Path | TextIO, *, json: boo
     """Write documents as BioC; a file read by ``read`` gives equal documents again.
 
     Text that no passage covers becomes a passage without a type. Probability and source of mentions and relations
-    become infons; labels, questions and tokens have no place in the format.
+    become infons.
 
     Parameters
     ----------
@@ -122,16 +132,18 @@ def write(documents: Iterable[Document], path: str | Path | TextIO, *, json: boo
     if json is None:
         json = isinstance(path, (str, Path)) and Path(path).name.removesuffix(".gz").endswith(".json")
     count = 0
+    header: _Json = {}
     with writing(path) as stream:
         for document in documents:
-            if not count:
-                stream.write(_opening(document, json))
             with located(document=document.id):
-                record = _record(document)
-                stream.write((",\n" if count else "") + _dumped(record) if json else _tagged(record))
+                if not count:
+                    header = _header(document)
+                    stream.write(_opening(header, json))
+                record = _completed(document, header, json)
+                stream.write((",\n" if count else "") + _dumped(_whole(record)) if json else _tagged(record))
             count += 1
         if not count:
-            stream.write(_opening(None, json))
+            stream.write(_opening({}, json))
         stream.write("\n]}\n" if json else "</collection>\n")
     return count
 
@@ -146,32 +158,20 @@ def fits(start: str) -> bool:
 # A record is a document in the shape of BioC's JSON, whichever of the two it came from.
 
 
-def _records_xml(path: str | Path) -> Iterator[tuple[_Json, _Json, int]]:
-    header: _Json = {}
-    for element in elements(path, {"document", "infon", *_HEADER}):
-        if element.tag != "document":
-            if element.text and element.tag in _HEADER:
-                header[element.tag] = element.text
-            continue
-        yield _element(element), dict(header), element.sourceline or 0
+class _Found(NamedTuple):
+    """A document of a JSON file; as ``biocxml.Found`` is one of an XML file."""
+
+    value: _Json
+    header: _Json
+    line: int
+    plain: None = None
+
+    def record(self) -> _Json:
+        """The document."""
+        return self.value
 
 
-def _element(element: etree._Element) -> _Json:
-    """An element's children: the repeated ones as lists, under the plural that JSON calls them by."""
-    record: _Json = dict(element.attrib)
-    for child in element:
-        if not isinstance(child.tag, str):
-            continue
-        if child.tag == "infon":
-            record.setdefault("infons", {})[child.get("key", "")] = "".join(child.itertext())
-        elif child.tag in ("passage", "sentence", "annotation", "relation", "location", "node"):
-            record.setdefault(child.tag + "s", []).append(_element(child))
-        else:
-            record[child.tag] = "".join(child.itertext())
-    return record
-
-
-def _records_json(path: str | Path) -> Iterator[tuple[_Json, _Json, int]]:
+def _found_json(path: str | Path) -> Iterator[_Found]:
     """The documents of a JSON file without ever holding more than one: collections, lists of them, or lines."""
     reader = JsonReader(path)
     header: _Json = {}
@@ -179,7 +179,7 @@ def _records_json(path: str | Path) -> Iterator[tuple[_Json, _Json, int]]:
         yield from _collection(reader, header)
 
 
-def _collection(reader: JsonReader, header: _Json) -> Iterator[tuple[_Json, _Json, int]]:
+def _collection(reader: JsonReader, header: _Json) -> Iterator[_Found]:
     """One value: a list of collections or documents, a collection, or a single document."""
     if reader.peek() == "[":
         for _ in reader.walk_list():
@@ -196,16 +196,232 @@ def _collection(reader: JsonReader, header: _Json) -> Iterator[tuple[_Json, _Jso
                 record = reader.value()
                 if not isinstance(record, dict):
                     raise FormatError("a document should be a JSON object", path=shown(reader.path), line=at)
-                yield record, dict(header), at
+                yield _Found(record, dict(header), at)
         else:
             single[key] = reader.value()
-            if key in _HEADER and isinstance(single[key], str) and single[key]:
+            if single[key] and isinstance(
+                single[key], dict if key == "infons" else str if key in biocxml.HEADER else ()
+            ):
                 header[key] = single[key]
     if "passages" in single:
-        yield single, {}, line
+        yield _Found(single, {}, line)
 
 
 # -------------------------------------------------------------------------------------------- records to documents
+
+
+class _Description(NamedTuple):
+    """What an annotation's infons say."""
+
+    type: str
+    concepts: tuple[str, ...]
+    infons: _Json
+    probability: float | None
+    source: str
+
+
+def _description(infons: _Json) -> _Description:
+    infons = infons.copy()
+    kind = str(infons.pop("type", ""))
+    probability, source = _probability(infons.pop("probability", None)), str(infons.pop("source", ""))
+    concepts: tuple[str, ...] = ()
+    for key in _CONCEPT_KEYS:
+        if key in infons:
+            if infons[key] is not None:
+                concepts = concepts_of(str(infons[key]))
+            if key == "identifier" and infons[key] == "|".join(concepts):
+                del infons[key]
+            break
+    return _Description(kind, concepts, infons, probability, source)
+
+
+def _plain_document(
+    plain: biocxml.Plain, header: _Json, described: dict[tuple[str, ...], dict[tuple[str, ...], _Description]]
+) -> Document | None:
+    """A document in which all is as it should be; ``None`` where a closer look must say what is wrong.
+
+    ``described`` remembers what infons said before.
+    """
+    identity = plain.id.strip()
+    if not identity or KEY in plain.infons:
+        return None
+    parts: list[str] = []
+    length = 0
+    passages: list[Passage] = []
+    sentences: list[Span] = []
+    for start, content, infons, inner in plain.sections:
+        for at, text in ((start, content), *((at, text) for at, text, _ in inner)) if inner else ((start, content),):
+            if at != length:
+                if not 0 <= at - length <= _MOST_BLANKS:
+                    return None
+                parts.append(" " * (at - length))
+            parts.append(text)
+            length = at + len(text)
+        if inner:
+            if content:
+                return None
+            sentences += [Span(at, at + len(text)) for at, text, _ in inner]
+        passages.append(_passage(start, length, infons, [own for _, _, own in inner]))
+    text = "".join(parts)
+    found = _plain_mentions(plain, text, described)
+    if found is None:
+        return None
+    mentions, known = found
+    try:
+        relations, kept = _relations(plain.relations, known, None)
+    except InputError:
+        return None
+    return Document(
+        identity,
+        text,
+        tuple(passages),
+        tuple(mentions),
+        relations,
+        sentences=tuple(sentences),
+        meta=_document_meta(header, plain.infons, kept),
+    ).check()
+
+
+def _plain_mentions(
+    plain: biocxml.Plain, text: str, described: dict[tuple[str, ...], dict[tuple[str, ...], _Description]]
+) -> tuple[list[Mention], dict[str, str]] | None:
+    """The mentions, and for each name that one of them has alone its id; ``None`` where one does not fit."""
+    names = [group.ids for group in plain.annotations]
+    if plain.odd:
+        names.append([odd.id for odd in plain.odd])
+    ids, known = _identities(_in_order(names, plain.order))
+    own = _by_form(ids, plain.order, len(names)) if plain.order else [ids]
+    made: list[list[Mention | None]] = [
+        _group(group, own[form], text, described) for form, group in enumerate(plain.annotations)
+    ]
+    if plain.odd:
+        made.append([_plain_mention(name, odd, text) for name, odd in zip(own[-1], plain.odd, strict=True)])
+    mentions: list[Mention] = []
+    for mention in _in_order(made, plain.order):
+        if mention is None:
+            return None
+        mentions.append(mention)
+    return mentions, known
+
+
+_T = TypeVar("_T")
+
+
+def _in_order(columns: list[list[_T]], order: bytes) -> list[_T]:
+    """The items of several lists as one, in the order that says from which list each of them comes."""
+    if not order:
+        return columns[0] if columns else []
+    items = list(map(iter, columns))
+    return [next(items[form]) for form in order]
+
+
+def _by_form(items: list[_T], order: bytes, forms: int) -> list[list[_T]]:
+    """The items in the lists that the order says."""
+    columns: list[list[_T]] = [[] for _ in range(forms)]
+    for form, item in zip(order, items, strict=True):
+        columns[form].append(item)
+    return columns
+
+
+def _group(
+    group: biocxml.Annotations,
+    ids: list[str],
+    text: str,
+    described: dict[tuple[str, ...], dict[tuple[str, ...], _Description]],
+) -> list[Mention | None]:
+    """The mentions of one form, or where one of them does not fit nothing for each.
+
+    Column by column: a loop over annotations takes twice the time.
+    """
+    ends = list(map(add, group.offsets, group.lengths))
+    if (
+        [text[start:end] for start, end in zip(group.offsets, ends, strict=True)] != group.texts
+        or "" in group.texts
+        or max(ends) > len(text)
+    ):
+        return [None] * len(ids)
+    said = described.setdefault(group.keys, {})
+    found = list(map(said.get, group.values))
+    if None in found:
+        if len(said) > _MOST_DESCRIPTIONS:
+            said.clear()
+        for values in group.values:
+            if values not in said:
+                said[values] = _description(dict(zip(group.keys, values, strict=True)))
+        found = list(map(said.get, group.values))
+    types, concepts, infons, probabilities, sources = zip(*cast("list[_Description]", found), strict=True)
+    mentions: list[Mention | None] = [
+        *mentions_of(
+            ids,
+            group.offsets,
+            ends,
+            types,
+            group.texts,
+            concepts,
+            repeat(()),
+            probabilities,
+            sources,
+            [{"infons": each.copy()} if each else {} for each in infons],
+        )
+    ]
+    return mentions
+
+
+def _plain_mention(identity: str, odd: biocxml.Odd, text: str) -> Mention | None:
+    """One mention of any form; ``None`` if it does not fit."""
+    _, infons, numbers, written = odd
+    kind, concepts, infons, probability, source = _description(infons)
+    meta: _Json = {"infons": infons} if infons else {}
+    start, end = numbers[0], numbers[0] + numbers[1]
+    fragments: tuple[Span, ...] = ()
+    if len(numbers) > 2:
+        place = _of_parts(text, numbers, written, meta)
+        if place is None:
+            return None
+        start, end, written, fragments = place
+    if not written or end > len(text) or (not fragments and text[start:end] != written):
+        return None
+    return Mention(identity, start, end, kind, written, concepts, fragments, probability, source, meta)
+
+
+def _of_parts(
+    text: str, numbers: tuple[int, ...], written: str, meta: _Json
+) -> tuple[int, int, str, tuple[Span, ...]] | None:
+    """Where a discontinuous mention stands and what stands there, if it is what was written."""
+    spans = sorted(Span(start, start + size) for start, size in zip(numbers[::2], numbers[1::2], strict=True))
+    start, end = spans[0].start, max(span.end for span in spans)
+    joined = " ".join(text[one:other] for one, other in spans)
+    if written == text[start:end]:  # some writers give the whole stretch as the text of its parts
+        meta["text"] = written
+    elif written != joined:
+        return None
+    if end > len(text) or any(one >= other for one, other in spans):
+        return None
+    return start, end, joined, tuple(spans)
+
+
+def _document(record: _Json, header: _Json, on_repair: OnReject | None) -> Document:
+    """A document with whatever is wrong with it; what can be repaired is, if there is someone to tell."""
+    try:
+        return _Layout(record, None).document(header)
+    except InputError as problem:
+        for unit, encoding, size in _UNITS:
+            converted = _recounted(record, encoding, size)
+            try:
+                document = _Layout(converted, None).document(header) if converted else None
+            except InputError:
+                continue
+            if document is not None:
+                found = OffsetError(
+                    problem.message, advice=f"its offsets count {unit}, not characters; lenient reading converts them"
+                )
+                if on_repair is None:
+                    raise found from None
+                on_repair(found)
+                return document
+        if on_repair is None:
+            raise
+    return _Layout(record, on_repair).document(header)
 
 
 class _Layout:
@@ -214,7 +430,8 @@ class _Layout:
     def __init__(self, record: _Json, on_repair: OnReject | None) -> None:
         self.record = record
         self.on_repair = on_repair
-        self.text = ""
+        self.parts: list[str] = []
+        self.length = 0
         self.passages: list[Passage] = []
         self.sentences: list[Span] = []
         self.annotations: list[_Json] = []
@@ -226,82 +443,136 @@ class _Layout:
             raise FormatError("a document has no id")
         for passage in _records(self.record, "passages"):
             self._passage(passage)
-        mentions, ids = self._mentions()
-        relations: list[Relation] = []
-        kept: list[_Json] = []
-        for record in self.relations:
-            relation = _relation(record, f"R{len(relations) + 1}", ids)
-            if relation is None or relation.id in {other.id for other in relations}:
-                kept.append(record)
-            else:
-                relations.append(relation)
-        meta: _Json = {"collection": header} if header else {}
-        if infons := _infons(self.record):
-            meta["infons"] = infons
-        if kept:
-            meta["relations"] = kept
-        return Document(
+        self.annotations.extend(_records(self.record, "annotations"))
+        text = "".join(self.parts)
+        mentions, ids, gone = self._mentions(text)
+        links = [
+            (
+                str(record.get("id") or ""),
+                _infons(record),
+                [(str(node.get("refid", "")), str(node.get("role") or "")) for node in _records(record, "nodes")],
+            )
+            for record in self.relations
+        ]
+        for each in [each for each in links if any(end in gone for end, _ in each[2])]:
+            lost = next(end for end, _ in each[2] if end in gone)
+            self._wrong(FormatError(f"relation {each[0]!r} names {lost!r}, which was left out"))
+            links.remove(each)
+        relations, kept = _relations(links, ids, self._wrong if self.on_repair else None)
+        infons = _infons(self.record)
+        rest = infons.pop(KEY, None)
+        said = Document(
             str(identity).strip(),
-            self.text,
-            passages=tuple(self.passages),
-            mentions=tuple(mentions),
-            relations=tuple(relations),
+            text,
+            tuple(self.passages),
+            tuple(mentions),
+            relations,
             sentences=tuple(self.sentences),
-            meta=meta,
+            meta=_document_meta(header, infons, kept),
         ).check()
+        if rest is None:
+            return said
+        try:
+            return completed(said, _parsed(rest))
+        except InputError as problem:
+            self._wrong(problem)
+            return said
+
+    def _wrong(self, problem: InputError) -> None:
+        if self.on_repair is None:
+            raise problem
+        self.on_repair(problem)
 
     def _passage(self, record: _Json) -> None:
         start = _number(record, "offset", "a passage")
+        content = str(record.get("text") or "")
         sentences = list(_records(record, "sentences"))
-        self._lay(str(record.get("text") or ""), start, "a passage")
+        self._lay(content, start, "a passage")
         for sentence in sentences:
             at = _number(sentence, "offset", "a sentence")
             text = str(sentence.get("text") or "")
-            if not record.get("text"):
+            if not content:
                 self._lay(text, at, "a sentence")
-            elif self.text[at : at + len(text)] != text:
+            elif not text or at < start or content[at - start : at - start + len(text)] != text:
                 raise FormatError(
-                    f"a sentence at {at} should be {text[:60]!r}, but its passage has {self.text[at : at + 60]!r}"
+                    f"a sentence at {at} should be {text[:60]!r}, but its passage has "
+                    f"{content[max(0, at - start) :][:60]!r}"
                 )
             self.sentences.append(Span(at, at + len(text)))
-        infons = _infons(record)
-        kind = str(infons.pop("type", ""))
-        self.passages.append(Passage(kind, start, len(self.text), meta={"infons": infons} if infons else {}))
+        self.passages.append(_passage(start, self.length, _infons(record), [_infons(each) for each in sentences]))
         for part in (record, *sentences):
             self.annotations.extend(_records(part, "annotations"))
             self.relations.extend(_records(part, "relations"))
 
     def _lay(self, text: str, start: int, what: str) -> None:
-        gap = start - len(self.text)
+        gap = start - self.length
         if gap < 0 and text:
             raise FormatError(
-                f"{what} begins at {start}, inside the one before it, which ends at {len(self.text)}",
+                f"{what} begins at {start}, inside the one before it, which ends at {self.length}",
                 advice="offsets count characters; do these count bytes?",
             )
+        if gap < 0:
+            raise FormatError(f"{what} without a text begins at {start}, inside the one before it")
         if gap > _MOST_BLANKS:
             raise FormatError(f"{what} begins at {start}, {gap:,} characters after the end of the one before it")
-        self.text += " " * gap + text
+        self.parts += (" " * gap, text)
+        self.length += gap + len(text)
 
-    def _mentions(self) -> tuple[list[Mention], dict[str, str]]:
-        """The mentions, and for each annotation id that names one of them, that mention's id."""
-        names = Counter(str(record.get("id") or "") for record in self.annotations)
-        taken = {name for name, count in names.items() if name and count == 1}
+    def _mentions(self, text: str) -> tuple[list[Mention], dict[str, str], set[str]]:
+        """The mentions; for each annotation id that names one, that mention's id; and the ids that were left out."""
+        names = [str(record.get("id") or "") for record in self.annotations]
+        identities, ids = _identities(names)
         mentions: list[Mention] = []
-        ids: dict[str, str] = {}
-        for number, record in enumerate(self.annotations, start=1):
-            name = str(record.get("id") or "")
-            identity = name
-            if name not in taken:  # absent or doubled: PubTator Central counts anew in some passages
-                identity = next(free for i in range(len(names) + number) if (free := f"T{number + i}") not in taken)
-                taken.add(identity)
-            else:
-                ids[name] = identity
-            mention = _mention(record, identity, self.text, self.on_repair)
+        gone: set[str] = set()
+        for name, identity, record in zip(names, identities, self.annotations, strict=True):
+            mention = _mention(record, identity, text, self.on_repair)
             if mention:
                 mentions.append(mention)
-            else:
-                ids.pop(name, None)
-        return mentions, ids
+            elif ids.pop(name, None):
+                gone.add(name)
+        return mentions, ids, gone
+
+
+def _identities(names: list[str]) -> tuple[list[str], dict[str, str]]:
+    """An id for each annotation, and for each name that belongs to one annotation alone, its id.
+
+    An absent or doubled name, as PubTator Central's, which counts anew in some passages, gives way to a free one.
+    """
+    ids = dict(zip(names, names, strict=True))
+    if len(ids) == len(names) and "" not in ids:
+        return names, ids
+    counts = Counter(names)
+    ids = {name: name for name in ids if name and counts[name] == 1}
+    taken = set(ids)
+    identities: list[str] = []
+    free = 1
+    for number, name in enumerate(names, start=1):
+        if name not in ids:
+            free = max(free, number)
+            while (name := f"T{free}") in taken:
+                free += 1
+            taken.add(name)
+        identities.append(name)
+    return identities, ids
+
+
+def _passage(start: int, end: int, infons: _Json, sentences: list[_Json]) -> Passage:
+    kind = str(infons.get("type", ""))
+    meta: _Json = {}
+    if len(infons) > ("type" in infons):
+        meta["infons"] = {key: value for key, value in infons.items() if key != "type"}
+    if sentences and any(sentences):
+        meta["sentences"] = sentences
+    return Passage(kind, start, end, "", meta)
+
+
+def _document_meta(header: _Json, infons: _Json, kept: list[_Json]) -> _Json:
+    meta: _Json = {"collection": header} if header else {}
+    if infons:
+        meta["infons"] = dict(infons)
+    if kept:
+        meta["relations"] = kept
+    return meta
 
 
 def _mention(record: _Json, identity: str, text: str, on_repair: OnReject | None) -> Mention | None:
@@ -313,67 +584,171 @@ def _mention(record: _Json, identity: str, text: str, on_repair: OnReject | None
     if not spans:
         raise FormatError(f"annotation {identity!r} has no location")
     written = str(record.get("text") or "")
+    end = max(span.end for span in spans)
     meta: _Json = {}
-    hull = text[spans[0].start : spans[-1].end]
-    if len(spans) > 1 and written == hull:  # some writers give the whole stretch as the text of its parts
+    if len(spans) > 1 and written == text[spans[0].start : end]:
+        # Some writers give the whole stretch as the text of its parts.
         meta["text"], written = written, " ".join(text[start:end] for start, end in spans)
     found = fitted(text, spans, written, what=f"annotation {identity!r}", on_repair=on_repair)
     if found is None:
         return None
-    infons = _infons(record)
-    kind = str(infons.pop("type", ""))
-    probability, source = _probability(infons.pop("probability", None)), str(infons.pop("source", ""))
-    key = next((key for key in _CONCEPT_KEYS if key in infons), None)
-    concepts = concepts_of(str(infons[key])) if key and infons[key] is not None else ()
-    if key == "identifier" and infons[key] == "|".join(concepts):
-        del infons[key]
+    kind, concepts, infons, probability, source = _description(_infons(record))
     if infons:
         meta["infons"] = infons
     return Mention(
         identity,
         spans[0].start,
-        spans[-1].end,
+        end,
         kind,
         found,
-        concepts=concepts,
-        fragments=tuple(spans) if len(spans) > 1 else (),
-        probability=probability,
-        source=source,
-        meta=meta,
+        concepts,
+        tuple(spans) if len(spans) > 1 else (),
+        probability,
+        source,
+        meta,
     )
 
 
-def _relation(record: _Json, default: str, ids: Mapping[str, str]) -> Relation | None:
+def _relations(
+    links: list[biocxml.Linked], ids: Mapping[str, str], on_repair: OnReject | None
+) -> tuple[tuple[Relation, ...], list[_Json]]:
+    """The relations between two mentions or two concepts, and the others as they are."""
+    relations: list[Relation] = []
+    kept: list[_Json] = []
+    seen: set[str] = set()
+    names = {name for name, _, _ in links}
+    for name, infons, nodes in links:
+        identity = name or f"R{len(relations) + 1}"
+        try:
+            relation = _relation(identity, infons, nodes, ids, names)
+        except InputError as problem:
+            if on_repair is None:
+                raise
+            on_repair(problem)
+            continue
+        if relation is None or identity in seen:
+            kept.append(
+                ({"id": name} if name else {})
+                | ({"infons": infons} if infons else {})
+                | ({"nodes": [{"refid": end, "role": role} for end, role in nodes]} if nodes else {})
+            )
+        else:
+            seen.add(identity)
+            relations.append(relation)
+    return tuple(relations), kept
+
+
+def _relation(
+    identity: str, infons: _Json, nodes: list[tuple[str, str]], ids: Mapping[str, str], names: Collection[str]
+) -> Relation | None:
     """A relation between two mentions or two concepts; ``None`` for anything else."""
-    infons = _infons(record)
-    identity = str(record.get("id") or default)
-    key = next((key for key in _TYPE_KEYS if key in infons), None)
-    kind = str(infons.pop(key)) if key else ""
-    probability, source = _probability(infons.pop("probability", None)), str(infons.pop("source", ""))
-    nodes = list(_records(record, "nodes"))
+    roles = None
+    for each in _CONCEPT_ROLES:
+        if each[0] in infons and each[1] in infons:
+            roles = each
+            break
+    level: Literal["mention", "concept"] = "mention"
     attributes: _Json = {}
-    if len(nodes) == 2:
-        ends = [ids.get(str(node.get("refid", "")), "") for node in nodes]
-        if not all(ends):
-            missing = next(str(node.get("refid", "")) for node, end in zip(nodes, ends, strict=True) if not end)
-            raise FormatError(f"relation {identity!r} names {missing!r}, which is no annotation of this document")
-        head, tail = ends
-        attributes["roles"] = [str(node.get("role") or "") for node in nodes]
-        level: Any = "mention"
-    else:
-        roles = next((roles for roles in _CONCEPT_ROLES if all(role in infons for role in roles)), None)
-        if nodes or roles is None:
+    if nodes and roles != _CONCEPT_ROLES[2]:
+        lost = next((end for end, _ in nodes if end not in ids and end not in names), None)
+        if lost is not None:
+            raise FormatError(f"relation {identity!r} names {lost!r}, which is no annotation of this document")
+        if len(nodes) != 2 or nodes[0][0] not in ids or nodes[1][0] not in ids:
             return None
-        head, tail = (str(infons.pop(role)) for role in roles)
+        head, tail = ids[nodes[0][0]], ids[nodes[1][0]]
+        own = [role for _, role in nodes]
+        if own != _MENTION_ROLES:
+            attributes["roles"] = own
+        infons = dict(infons)
+    elif roles is not None:
+        infons = dict(infons)
+        ends = [infons.pop(role) for role in roles]
+        if any(isinstance(end, dict) for end in ends):  # PubTator 3 says in JSON all it knows of them
+            attributes["arguments"] = ends
+            ends = [end.get("identifier") or end.get("name") if isinstance(end, dict) else end for end in ends]
+        head, tail = map(str, ends)
+        level = "concept"
         if roles != _CONCEPT_ROLES[0]:
             attributes["roles"] = list(roles)
-        level = "concept"
-    if key not in (None, "type"):
-        attributes["type_key"] = key
+        if nodes:
+            attributes["nodes"] = [{"refid": end, "role": role} for end, role in nodes]
+    else:
+        return None
+    kind = ""
+    for key in _TYPE_KEYS:
+        if key in infons:
+            kind = str(infons.pop(key))
+            if key != "type":
+                attributes["type_key"] = key
+            break
+    probability, source = _probability(infons.pop("probability", None)), str(infons.pop("source", ""))
     if "novel" in infons:
         attributes["novelty"] = infons.pop("novel")
-    attributes |= infons
-    return Relation(identity, kind, head, tail, level, attributes, probability=probability, source=source)
+    return Relation(identity, kind, head, tail, level, attributes | infons, (), probability, source)
+
+
+def _recounted(record: _Json, encoding: str, size: int) -> _Json | None:
+    """The record with offsets in characters, if they count units of an encoding; ``None`` if they cannot."""
+    starts: list[int] = []
+    pieces: list[tuple[int, bytes]] = []  # where each stretch of text begins in characters, and the stretch
+    units = characters = 0
+
+    def lay(text: str, at: int) -> None:
+        nonlocal units, characters
+        if at < units or at - units > _MOST_BLANKS:
+            raise ValueError
+        data = text.encode(encoding)
+        starts.append(at)
+        pieces.append((characters + at - units, data))
+        characters, units = characters + at - units + len(text), at + len(data) // size
+
+    def place(at: int) -> int:
+        index = bisect_right(starts, at) - 1
+        if index < 0:
+            raise ValueError
+        start, data = pieces[index]
+        past = at - starts[index] - len(data) // size
+        return start + len(data[: (at - starts[index]) * size].decode(encoding)) + max(0, past)
+
+    def moved(part: _Json) -> _Json:
+        part = dict(part)
+        if "offset" in part:
+            part["offset"] = place(_number(part, "offset", ""))
+        for annotation in _records(part, "annotations"):
+            annotation["locations"] = [
+                {"offset": place(start), "length": place(start + length) - place(start)}
+                for location in _records(annotation, "locations")
+                for start, length in [(_number(location, "offset", ""), _number(location, "length", ""))]
+            ]
+        return part
+
+    record = copy.deepcopy(record)
+    try:
+        for passage in _records(record, "passages"):
+            content = str(passage.get("text") or "")
+            sentences = list(_records(passage, "sentences"))
+            if content or not sentences:
+                lay(content, _number(passage, "offset", ""))
+            else:
+                for sentence in sentences:
+                    lay(str(sentence.get("text") or ""), _number(sentence, "offset", ""))
+        if units == characters:
+            return None  # they are the same
+        passages = []
+        for passage in _records(record, "passages"):
+            passages.append(moved(passage))
+            passages[-1]["sentences"] = [moved(sentence) for sentence in _records(passage, "sentences")]
+        return moved(record) | {"passages": passages}
+    except (ValueError, InputError):
+        return None
+
+
+def _parsed(rest: object) -> object:
+    """The remainder: JSON in an infon."""
+    try:
+        return json.loads(rest) if isinstance(rest, str) else rest
+    except (ValueError, RecursionError):
+        raise FormatError(f"the infon {KEY!r} should be JSON, found {str(rest)[:60]!r}") from None
 
 
 def _infons(record: _Json) -> _Json:
@@ -392,12 +767,14 @@ def _records(record: _Json, key: str) -> Iterator[_Json]:
 
 def _number(record: _Json, key: str, what: str) -> int:
     value = record.get(key)
-    if isinstance(value, bool) or not re.fullmatch(r"\d{1,15}", str(value).strip()):
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,15}", str(value).strip()):
         raise FormatError(f"{what} has the {key} {value!r}, which is no whole number")
     return int(str(value))
 
 
 def _probability(value: object) -> float | None:
+    if value is None:
+        return None
     try:
         number = float(str(value))
     except ValueError:
@@ -408,44 +785,98 @@ def _probability(value: object) -> float | None:
 # -------------------------------------------------------------------------------------------- documents to records
 
 
+def _completed(document: Document, header: _Json, as_json: bool) -> _Json:
+    """The record of a document: what BioC can say, and as an infon what it cannot."""
+    document.check()
+    record = _record(document)
+    if not as_json:
+        record = _in_words(record)
+    said = _Layout(record, None).document(header)
+    if rest := remainder(document, said):
+        record["infons"] = record["infons"] | {KEY: json.dumps(rest)}
+    return record
+
+
+def _in_words(value: _Json) -> _Json:
+    """The record with infons that are strings, as XML has them."""
+    words = dict(value)
+    for key, inner in value.items():
+        if key == "infons":
+            words[key] = {
+                str(name): each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)
+                for name, each in inner.items()
+            }
+        elif isinstance(inner, list):
+            words[key] = [_in_words(each) for each in inner]
+    return words
+
+
 def _record(document: Document) -> _Json:
-    passages = [
-        {"infons": _with({"type": passage.kind} if passage.kind else {}, passage.meta), **_stretch(document, passage)}
-        for passage in _covering(document)
-    ]
+    stretches = list(_covering(document))
+    passages = [_stretch(document, passage) for passage in stretches]
+    starts = [passage.start for passage in stretches]
     for mention in document.mentions:
-        place = next(
-            (index for index, passage in reversed(list(enumerate(passages))) if passage["offset"] <= mention.start), 0
-        )
+        place = max(0, bisect_right(starts, mention.start) - 1)
         passages[place].setdefault("annotations", []).append(_annotation(mention))
-    relations = [_relation_record(relation) for relation in document.relations]
-    relations += list(document.meta.get("relations", ()))
-    return {"id": document.id, "infons": _with({}, document.meta), "passages": passages, "relations": relations}
+    infons = _object(document.meta.get("infons"))
+    infons.pop(KEY, None)
+    record: _Json = {"id": document.id, "infons": infons, "passages": passages}
+    record["relations"] = [_relation_record(relation) for relation in document.relations]
+    kept = document.meta.get("relations")
+    names = {relation.id for relation in document.relations} | {mention.id for mention in document.mentions}
+    for each in kept if isinstance(kept, list) else ():
+        nodes = each.get("nodes", []) if isinstance(each, dict) else None
+        if isinstance(nodes, list) and all(
+            isinstance(node, dict) and str(node.get("refid")) in names for node in nodes
+        ):
+            record["relations"].append(_object(each) | {"infons": _object(each.get("infons"))})
+    return record
 
 
 def _covering(document: Document) -> Iterator[Passage]:
-    """The passages, and as passages without a kind the text between them that is more than blanks."""
+    """The passages, and as passages without a kind the text between them that is more than blanks.
+
+    Where passages lie across one another, BioC has no place for them: then all the text is one.
+    """
+    length = len(document.text)
+    borders = [0, *(border for passage in document.passages for border in (passage.start, passage.end))]
+    if borders != sorted(borders):
+        yield Passage("", 0, length)
+        return
     end = 0
-    for passage in (*document.passages, Passage("", len(document.text), len(document.text))):
-        if document.text[end : passage.start].strip(" "):
-            yield Passage("", end, passage.start)
-        if passage.end > passage.start or passage.kind or passage.meta:
+    for passage in (*document.passages, None):
+        start = passage.start if passage else length
+        between = document.text[end:start]
+        if between.strip(" ") or len(between) > _MOST_BLANKS or (between and passage is None):
+            yield Passage("", end, start)
+        if passage:
             yield passage
-        end = max(end, passage.end)
+            end = passage.end
 
 
 def _stretch(document: Document, passage: Passage) -> _Json:
     text = document.text[passage.start : passage.end]
-    inside = [span for span in document.sentences if passage.start <= span.start and span.end <= passage.end]
-    record: _Json = {"offset": passage.start, "text": text}
-    if inside:
-        record["sentences"] = [{"offset": start, "text": document.text[start:end]} for start, end in inside]
+    infons = _object(passage.meta.get("infons"))
+    record: _Json = {"infons": ({"type": passage.kind} if passage.kind else {}) | infons, "offset": passage.start}
+    record["text"] = text
+    inside = [span for span in document.sentences if passage.start <= span.start < span.end <= passage.end]
+    borders = [passage.start, *(border for span in inside for border in span), passage.end]
+    gaps = "".join(document.text[start:end] for start, end in zip(borders[::2], borders[1::2], strict=True))
+    # A passage that came split has its text in its sentences: they must hold all of it.
+    if inside and borders == sorted(borders) and not gaps.strip(" ") and borders[-2] == passage.end:
+        own = passage.meta.get("sentences")
+        infons_of = own if isinstance(own, list) and len(own) == len(inside) else [{}] * len(inside)
+        del record["text"]
+        record["sentences"] = [
+            {"infons": _object(each), "offset": start, "text": document.text[start:end]}
+            for (start, end), each in zip(inside, infons_of, strict=True)
+        ]
     return record
 
 
 def _annotation(mention: Mention) -> _Json:
     infons: _Json = {"type": mention.type} if mention.type else {}
-    kept = dict(mention.meta.get("infons", {}))
+    kept = _object(mention.meta.get("infons"))
     if not any(key in kept and concepts_of(str(kept[key])) == mention.concepts for key in _CONCEPT_KEYS):
         for key in _CONCEPT_KEYS:
             kept.pop(key, None)  # the concepts were changed since they were read
@@ -454,28 +885,48 @@ def _annotation(mention: Mention) -> _Json:
             infons["identifier"] = raw if raw and concepts_of(raw) == mention.concepts else "|".join(mention.concepts)
     infons |= kept
     _add_receipt(infons, mention)
+    hull = mention.meta.get("text")
     return {
         "id": mention.id,
         "infons": infons,
-        "text": mention.meta.get("text", mention.text),
         "locations": [{"offset": start, "length": end - start} for start, end in mention.fragments or (mention.span,)],
+        "text": hull if isinstance(hull, str) and mention.fragments and _is_hull(mention, hull) else mention.text,
     }
+
+
+def _is_hull(mention: Mention, text: str) -> bool:
+    """Whether a text can be the whole stretch of a discontinuous mention, which some files give instead of its parts."""
+    return len(text) == mention.end - mention.start and all(
+        text[start - mention.start : end - mention.start] in mention.text for start, end in mention.fragments
+    )
 
 
 def _relation_record(relation: Relation) -> _Json:
     attributes = dict(relation.attributes)
     infons: _Json = {str(attributes.pop("type_key", "type")): relation.type} if relation.type else {}
     roles = attributes.pop("roles", None)
+    if not (isinstance(roles, list) and len(roles) == 2 and all(isinstance(role, str) for role in roles)):
+        roles = None
     if "novelty" in attributes:
         attributes["novel"] = attributes.pop("novelty")
     record: _Json = {"id": relation.id, "infons": infons}
-    ends = (relation.head, relation.tail)
+    ends: tuple[object, ...] = (relation.head, relation.tail)
     if relation.level == "concept":
-        infons |= dict(zip(roles or _CONCEPT_ROLES[0], ends, strict=True))
+        names = tuple(roles) if roles and tuple(roles) in _CONCEPT_ROLES else _CONCEPT_ROLES[0]
+        arguments = attributes.pop("arguments", None)
+        if isinstance(arguments, list) and len(arguments) == 2:
+            ends = tuple(arguments)
+        nodes = attributes.pop("nodes", None)
+        if names == _CONCEPT_ROLES[2] and isinstance(nodes, list) and all(isinstance(node, dict) for node in nodes):
+            record["nodes"] = nodes
+        attributes = {key: value for key, value in attributes.items() if key not in names}
+        infons |= dict(zip(names, ends, strict=True))
     else:
         record["nodes"] = [
-            {"refid": end, "role": role} for end, role in zip(ends, roles or ("head", "tail"), strict=True)
+            {"refid": end, "role": role} for end, role in zip(ends, roles or _MENTION_ROLES, strict=True)
         ]
+        if attributes.keys() >= set(_CONCEPT_ROLES[2]):  # these two would make it a relation between concepts
+            attributes.pop(_CONCEPT_ROLES[2][0])
     infons |= attributes
     _add_receipt(infons, relation)
     return record
@@ -488,20 +939,42 @@ def _add_receipt(infons: _Json, of: Mention | Relation) -> None:
         infons["source"] = of.source
 
 
-def _with(infons: _Json, meta: Mapping[str, Any]) -> _Json:
-    return infons | dict(meta.get("infons", {}))
+def _object(value: object) -> _Json:
+    return dict(value) if isinstance(value, dict) else {}
 
 
 # ------------------------------------------------------------------------------------------------ records to files
 
 
-def _opening(document: Document | None, as_json: bool) -> str:
-    header = dict(document.meta.get("collection", {})) if document else {}
-    header = {key: str(header.get(key, "")) for key in _HEADER}
+def _header(document: Document) -> _Json:
+    """The header of the collection that a document came from, as far as it is one."""
+    found = _object(document.meta.get("collection"))
+    header: _Json = {key: found[key] for key in biocxml.HEADER if isinstance(found.get(key), str) and found[key]}
+    infons = _object(found.get("infons"))
+    if infons and all(isinstance(value, str) for value in infons.values()):
+        header["infons"] = infons
+    return header
+
+
+def _opening(header: _Json, as_json: bool) -> str:
+    plain = {key: header.get(key, "") for key in biocxml.HEADER}
     if as_json:
-        return _dumped(header)[:-1] + ', "documents": [\n'
-    tags = "".join(f"<{key}>{_escaped(value)}</{key}>\n" for key, value in header.items())
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE collection SYSTEM "BioC.dtd">\n<collection>\n{tags}'
+        return _dumped(plain | {"infons": header.get("infons", {})})[:-1] + ', "documents": [\n'
+    collection = etree.Element("collection")
+    try:
+        for key, value in plain.items():
+            etree.SubElement(collection, key).text = value
+        _fill(collection, {"infons": header.get("infons", {})})
+        inner = "".join(etree.tostring(child, encoding="unicode") + "\n" for child in collection)
+    except ValueError as problem:
+        raise _unwritable(problem) from None
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE collection SYSTEM "BioC.dtd">\n<collection>\n{inner}'
+
+
+def _whole(record: _Json, kind: str = "document") -> _Json:
+    """The record with all the keys of its kind: there are readers that ask for each."""
+    lists = {key: [_whole(each, key[:-1]) for each in record.get(key, ())] for key in _LISTS[kind]}
+    return {**{key: value for key, value in record.items() if key not in lists}, **lists}
 
 
 def _dumped(record: _Json) -> str:
@@ -520,17 +993,21 @@ def _tagged(record: _Json) -> str:
         _fill(root, record)
         text: str = etree.tostring(root, encoding="unicode")
     except ValueError as problem:  # a control character
-        raise FormatError(
-            f"this text cannot be written as XML: {problem}", advice="write it as JSON: FILE.json, or --to jsonl"
-        ) from None
+        raise _unwritable(problem) from None
     return text + "\n"
+
+
+def _unwritable(problem: ValueError) -> FormatError:
+    return FormatError(
+        f"this text cannot be written as XML: {problem}", advice="write it as JSON: FILE.json, or --to jsonl"
+    )
 
 
 def _fill(parent: etree._Element, record: _Json) -> None:
     """The children of a record, in the order of BioC's document type."""
     for key, value in record.get("infons", {}).items():
         infon = etree.SubElement(parent, "infon", key=str(key))
-        infon.text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        infon.text = value
     if parent.tag in ("passage", "sentence"):
         etree.SubElement(parent, "offset").text = str(record["offset"])
         # Not both, says the document type: a passage that came split has its text in its sentences.
@@ -546,7 +1023,3 @@ def _fill(parent: etree._Element, record: _Json) -> None:
         for child in record.get(tag + "s", ()):
             attributes = {"id": str(child["id"])} if child.get("id") else {}
             _fill(etree.SubElement(parent, tag, attributes), child)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

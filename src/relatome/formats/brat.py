@@ -39,12 +39,14 @@ from urllib.parse import unquote
 
 from relatome.documents import Document, Mention, Relation, Span
 from relatome.errors import FormatError, InputError
-from relatome.formats.files import OnReject, first_lines, located, opened, settle, shown, writing
+from relatome.formats import archives
+from relatome.formats.files import Lent, OnReject, first_lines, located, opened, settle, shown, writing
 from relatome.formats.losses import EVERYTHING
 from relatome.formats.offsets import fitted
 from relatome.formats.remainder import completed, remainder
 
 HOLDS = EVERYTHING
+ARCHIVES = True  # it reads them itself, pair by pair
 
 _ANNOTATIONS = (".ann", ".a1", ".a2")
 _TARS = (".tar", ".tar.gz", ".tgz")
@@ -195,10 +197,11 @@ def _from_file(path: str | Path, on_reject: OnReject | None) -> Iterator[_Pair]:
     if str(path) != "-" and Path(path).name.removesuffix(".gz").endswith((".txt", *_ANNOTATIONS)):
         yield _from_pair(Path(path), "")
         return
-    with opened(path) as stream:
-        if stream.peek(512)[257:262] == b"ustar":
-            yield from _from_tar(path, stream, on_reject)
-            return
+    if archives.kind(path):
+        yield from _from_archive(path, on_reject)
+        return
+    with opened(path):  # an empty file, or none, is said to be so
+        pass
     if str(path) == "-":
         raise FormatError(
             "standard input is no tar archive",
@@ -251,11 +254,15 @@ def _from_pair(path: Path, folder: str) -> _Pair:
     return _Pair(str(annotations[0]), stem, folder, _decoded(_whole(texts[0]), str(texts[0])), lines)
 
 
-def _whole(path: Path) -> bytes:
+def _whole(path: Path | Lent) -> bytes:
     """The bytes of a file, which may be empty: no annotations, or no text."""
-    with contextlib.suppress(OSError, ValueError):  # opening it says what is wrong
-        if _named(path.name)[1] and path.stat().st_size == 0:
+    if isinstance(path, Lent):
+        if not path.stream.peek(1):
             return b""
+    else:
+        with contextlib.suppress(OSError, ValueError):  # opening it says what is wrong
+            if _named(path.name)[1] and path.stat().st_size == 0:
+                return b""
     with opened(path) as stream:
         data = stream.read(_MOST_BYTES_A_FILE + 1)
     if len(data) > _MOST_BYTES_A_FILE:
@@ -288,41 +295,33 @@ def _lines(data: bytes, place: str) -> list[_Line]:
     return [_Line(place, number, line.removesuffix("\r")) for number, line in lines]
 
 
-def _from_tar(path: str | Path, stream: io.BufferedReader, on_reject: OnReject | None) -> Iterator[_Pair]:
-    """The pairs of an archive, in the order in which they are complete; links and other things in it are left out."""
+def _from_archive(path: str | Path, on_reject: OnReject | None) -> Iterator[_Pair]:
+    """The pairs of an archive, in the order in which they are complete; other things in it are left out."""
     waiting: dict[str, dict[str, bytes]] = {}
     size = 0  # of what waits
-    try:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
-            for member in archive:
-                name = member.name.removeprefix("./")
-                place = f"{shown(path)}/{name}"
-                stem, kind = _named(PurePosixPath(name).name)
-                if not kind or not member.isfile() or stem.startswith("."):
-                    continue
-                if name.startswith("/") or ".." in PurePosixPath(name).parts:
-                    settle(InputError("the archive holds a name that leaves its folder", path=place), on_reject)
-                    continue
-                if member.size > _MOST_BYTES_A_FILE:
-                    settle(_too_large(place), on_reject)
-                    continue
-                key = str(PurePosixPath(name).with_name(stem))
-                held = waiting.setdefault(key, {})
-                held[kind] = cast(io.BufferedReader, archive.extractfile(member)).read()
-                size += member.size + len(name)
-                if {".txt", ".ann"} <= held.keys():
-                    size -= sum(map(len, held.values())) + len(name)
-                    yield from _settled(path, key, waiting.pop(key), on_reject)
-                if size > _MOST_BYTES_WAITING:
-                    raise InputError(
-                        f"more than {_MOST_BYTES_WAITING // 2**20} MB of files whose partner has not come yet",
-                        path=shown(path),
-                        advice="pack each .ann beside its .txt, or unpack the archive",
-                    )
-    except (tarfile.TarError, ValueError, OverflowError) as damage:
-        raise InputError(
-            f"the archive is damaged ({damage})", path=shown(path), advice="fetch the file again"
-        ) from None
+    for member in archives.members(path, on_reject=on_reject):
+        name = str(member).removeprefix(f"{shown(path)}/")
+        stem, kind = _named(PurePosixPath(name).name)
+        if not kind or stem.startswith("."):
+            continue
+        try:
+            data = _whole(member)
+        except InputError as problem:
+            settle(problem, on_reject)
+            continue
+        key = str(PurePosixPath(name).with_name(stem))
+        held = waiting.setdefault(key, {})
+        held[kind] = data
+        size += len(data) + len(name)
+        if {".txt", ".ann"} <= held.keys():
+            size -= sum(map(len, held.values())) + len(name)
+            yield from _settled(path, key, waiting.pop(key), on_reject)
+        if size > _MOST_BYTES_WAITING:
+            raise InputError(
+                f"more than {_MOST_BYTES_WAITING // 2**20} MB of files whose partner has not come yet",
+                path=shown(path),
+                advice="pack each .ann beside its .txt, or unpack the archive",
+            )
     for key in list(waiting):
         yield from _settled(path, key, waiting.pop(key), on_reject)
 
