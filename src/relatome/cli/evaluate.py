@@ -47,6 +47,8 @@ def evaluate(
     """
     from relatome import corpora
     from relatome.errors import SettingsError
+    from relatome.evaluate import as_json as shape
+    from relatome.evaluate import asked
     from relatome.evaluate import evaluate as score
     from relatome.predictors import load
 
@@ -68,10 +70,10 @@ def evaluate(
     if predictions is not None:
         from relatome.scoring import examples as files
 
-        saved = _asked(results)[1].predictions
+        saved = asked(results)[1].predictions
         files.write(saved.rows, predictions, scorer=saved.scorer, options=saved.options, signature=saved.signature)
     if as_json:
-        sys.stdout.write(json.dumps(_json(results), ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(shape(results), ensure_ascii=False) + "\n")
     else:
         _show(results)
 
@@ -90,32 +92,10 @@ def _all(models: list[str], protocols: Any, wanted: str | None) -> list[tuple[st
     return found
 
 
-def _json(results: list[tuple[str, Evaluation]]) -> dict[str, Any]:
-    """The asked-for report of the last model given, with everything that must be read with it under ``beside``."""
-    _, main = results[-1] if len(results) == 1 else _asked(results)
-    document: dict[str, Any] = json.loads(main.report.json())
-    if main.facts:
-        document["facts"] = main.facts
-    if main.budget is not None:
-        document["budget"] = main.budget.json()
-    beside = [
-        {"what": what, **json.loads(report.json())}
-        for name, result in results
-        for what, report in [(name, result.report), *((f"{name}, {part}", one) for part, one in result.beside.items())]
-        if report is not main.report
-    ]
-    return {**document, **({"beside": beside} if beside else {})}
-
-
-def _asked(results: list[tuple[str, Evaluation]]) -> tuple[str, Evaluation]:
-    """Of several, the first that is not a baseline: what the command line named."""
-    return next((one for one in results if not one[0].endswith("tfidf")), results[0])
-
-
 def _show(results: list[tuple[str, Evaluation]]) -> None:
-    from rich.console import Console
+    from relatome.cli.terminal import console as plain_or_terminal
 
-    console = Console()
+    console = plain_or_terminal(sys.stdout)
     for name, result in results:
         for part, report in [("", result.report), *result.beside.items()]:
             if "part" in report.signature and report.signature["part"] != "all":
@@ -140,35 +120,37 @@ def _budget(console: Console, name: str, found: Budget) -> None:
     from relatome.cli.terminal import safe
 
     table = Table(title=f"{name}, predicted entities: where {found.total:,} gold relations were lost, or not")
-    for column, side in (
-        ("", "left"),
-        ("relations", "right"),
-        ("share", "right"),
-        ("95 %", "right"),
-        ("such as", "left"),
-    ):
-        table.add_column(column, justify=side, overflow="fold" if column == "such as" else "ellipsis")  # type: ignore[arg-type]
+    table.add_column("", no_wrap=True)
+    for column in ("relations", "share", "95 %"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("such as", overflow="fold")
     for row in found.rows:
         interval = "-" if row.low != row.low else f"{row.low:.1%} to {row.high:.1%}"
         share = "-" if row.share != row.share else f"{row.share:.1%}"
-        table.add_row(row.cause, f"{row.count:,}", share, interval, safe(", ".join(row.examples)))
+        table.add_row(row.cause, f"{row.count:,}", share, interval, safe("\n".join(row.examples)))
     console.print(table)
 
 
 def _table(console: Console, name: str, part: str, report: Report, within: dict[str, Report]) -> None:
-    """One report, with the F1 of its clean part beside that of everything."""
+    """One report, with the F1 of its clean part beside that of everything. Fits a terminal of 80 columns."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     signature = report.signature
     title = f"{name} on {signature['corpus']} {signature['split']} ({signature['protocol']} split)"
     entities = f", {signature['entities']} entities" if "entities" in signature else ""
-    table = Table(title=title + (f", {part}" if part else entities))
-    table.add_column("class")
-    for column in ("precision", "recall", "f1", "95 % of f1", "support"):
-        table.add_column(column, justify="right")
+    table = Table(
+        title=title + (f", {part}" if part else entities),
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("class", no_wrap=True)
+    for column in ("prec.", "recall", "f1", "95 % of f1", "support"):
+        table.add_column(column, justify="right", no_wrap=True)
     for what in within:
-        table.add_column(f"f1, {what}", justify="right")
-        table.add_column("support", justify="right")
+        table.add_column(f"f1, {what} (support)", justify="right", min_width=13)
     rows = {what: {row["class"]: row for row in other.rows()} for what, other in within.items()}
     plain = []
     for row in report.rows():
@@ -176,10 +158,10 @@ def _table(console: Console, name: str, part: str, report: Report, within: dict[
         if "f1" not in row:
             plain.append((row, beside))
             continue
-        cells = (cell for other in beside for cell in (_number(other.get("f1")), str(other.get("support", "-"))))
+        cells = (f"{_number(other.get('f1'))} ({other.get('support', 0)})" for other in beside)
         table.add_row(
             str(row["class"]), *(_number(row.get(key)) for key in ("precision", "recall", "f1")),
-            f"{_number(row.get('f1 low'))} to {_number(row.get('f1 high'))}", str(row["support"]), *cells,
+            _interval(row.get("f1 low"), row.get("f1 high")), str(row["support"]), *cells,
         )  # fmt: skip
     console.print(table)
     for row, beside in plain:
@@ -194,6 +176,10 @@ def _table(console: Console, name: str, part: str, report: Report, within: dict[
 
 def _plain(key: str, row: Mapping[str, Any]) -> str:
     return f"{row[key]:g} of {row['support']}" if key == "errors" else _number(row[key])
+
+
+def _interval(low: Any, high: Any) -> str:
+    return "-" if low is None or low != low else f"{low:.3f}–{high:.3f}"
 
 
 def _number(value: Any) -> str:
