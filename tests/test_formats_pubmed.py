@@ -272,6 +272,21 @@ def test_a_file_of_anything_but_articles_is_not_held_in_memory(tmp_path: Path, m
         list(pubmed.read(path))
 
 
+@pytest.mark.parametrize("declared", ["", "<!DOCTYPE MedlineCitation SYSTEM 'http://127.0.0.1:9/x.dtd'>"])
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<ArticleTitle>&alpha;-tocoril</ArticleTitle>",
+        "<Abstract><AbstractText Label='&alpha;'>One.</AbstractText></Abstract>",  # the parser would leave it out
+    ],
+)
+def test_an_entity_in_a_text_or_an_attribute(inside: str, declared: str, tmp_path: Path) -> None:
+    path = saved(declared + "\n" + article(f"<Article>\n{inside}</Article>"), tmp_path)
+    with pytest.raises(FormatError) as caught:
+        list(pubmed.read(path))
+    assert str(caught.value).startswith(f"{path}:3: this XML uses the entity &alpha;, and entities are not expanded")
+
+
 @pytest.mark.parametrize("border", range(1, 12))
 def test_an_entity_at_the_border_of_two_pieces_is_refused(border: int, tmp_path: Path) -> None:
     """Wherever a reference is cut by reading, it is seen; what stands for markup is not taken for one."""
@@ -311,18 +326,13 @@ def test_an_entity_in_utf_16_is_refused(tmp_path: Path) -> None:
 
 def test_articles_before_a_truncation_are_read(tmp_path: Path) -> None:
     data = ARTICLES.read_bytes()
-    path = saved(data[: data.index(b"<DeleteCitation>")], tmp_path)
-    ids: list[str] = []
-    with pytest.raises(FormatError):
-        for document in pubmed.read(path):
-            ids.append(document.id)
-    assert ids == []  # a file of one piece is parsed whole
-    body = path.read_bytes()[data.index(b"<PubmedArticle>") :]
-    path = saved(data[: data.index(b"<PubmedArticle>")] + body * 40, tmp_path)
-    with pytest.raises(FormatError):
-        for document in pubmed.read(path):
-            ids.append(document.id)
-    assert len(ids) > 60
+    start, end = data.index(b"<PubmedArticle>"), data.index(b"<DeleteCitation>")
+    for copies in (1, 40):  # in one piece, and in several
+        path = saved(data[:start] + data[start:end] * copies + b"<PubmedArticle><MedlineCitation>", tmp_path)
+        ids: list[str] = []
+        with pytest.raises(FormatError, match="not well-formed XML"):
+            ids.extend(document.id for document in pubmed.read(path))
+        assert ids == ["9000001", "9000004", "9000005"] * copies
 
 
 MEASURE = """

@@ -265,8 +265,11 @@ def _module(format: str) -> ModuleType:
 FORMATS = {
     "parquet": "relatome.formats.parquet",
     "pubmed": "relatome.formats.pubmed",
+    "jats": "relatome.formats.jats",
     "bioc": "relatome.formats.bioc",
     "ddi": "relatome.formats.ddi",
+    "medline": "relatome.formats.medline",
+    "cord19": "relatome.formats.cord19",
     "pubtator": "relatome.formats.pubtator",
     "brat": "relatome.formats.brat",
     "masked_rows": "relatome.formats.masked_rows",

@@ -6,13 +6,12 @@ handed over when it is complete and emptied afterwards, so memory holds one at a
 away with the next one, and a file in which the next one does not come is refused. Comments and processing instructions
 are not there: a text is in one piece, and children are elements.
 
-What it costs is what is not asked of lxml: the parser tells only of the elements wanted (to be told of all doubles the
-time of parsing), and an element is searched for entities only where its bytes hold an ampersand that could begin one.
+What it costs is what is not asked of lxml: the parser tells only of the elements wanted, since to be told of all doubles
+the time of parsing.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -23,11 +22,7 @@ from relatome.errors import FormatError
 from relatome.formats.files import MOST_BYTES_A_LINE, opened, shown
 
 _CHUNK_BYTES = 1 << 16
-# In these encodings an ampersand is the byte 0x26 and nothing else is.
-_ASCII_LIKE = frozenset({b"UTF-8", b"ASCII", b"US-ASCII", b"ISO-8859-1", b"WINDOWS-1252"})
-_DECLARED = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)[\"'])?")
-_HARMLESS = (b"&amp;", b"&lt;", b"&gt;", b"&quot;", b"&apos;", b"&#")
-_LONGEST = max(map(len, _HARMLESS))
+_UNDECLARED = (etree.ErrorTypes.ERR_UNDECLARED_ENTITY, etree.ErrorTypes.WAR_UNDECLARED_ENTITY)
 
 
 class Readable(Protocol):
@@ -80,9 +75,18 @@ def words(element: etree._Element | None) -> str:
     if element is None:
         return ""
     text: str = "".join(element.itertext()) if len(element) else element.text or ""
-    if "\n" in text:
-        text = " ".join(line.strip(" \t") for line in text.split("\n"))
-    return text.strip()
+    return flowed(text) if "\n" in text else text.strip()
+
+
+def flowed(text: str) -> str:
+    """A text in one line: a line break and the indentation round it become one blank.
+
+    Examples
+    --------
+    >>> flowed("Velorazine in\\n    kidneys. ")
+    'Velorazine in kidneys.'
+    """
+    return " ".join(line.strip(" \t") for line in text.split("\n")).strip()
 
 
 def _elements(
@@ -93,41 +97,29 @@ def _elements(
     parser = _parser(("start",), [f"{{*}}{name}" for name in sorted(wanted)])
     begun: etree._Element | None = None  # the last wanted element that is in no other, if it was not handed over yet
     waiting = 0  # bytes since one of them began
-    may_refer = _is_wide(chunk)
-    seen = b""
-    ended = False
-    while not ended:
-        if not may_refer:  # once it is so it stays so: what refers to an entity is refused, or it is CDATA
-            seen = seen[1 - _LONGEST :] + chunk
-            may_refer = _refers(seen)
+    while chunk:
         parser.feed(chunk)
+        _refuse_references(path, parser)
         waiting += len(chunk)
-        chunk = stream.read(_CHUNK_BYTES)
-        ended = not chunk
-        if ended:
-            parser.close()
         for _, element in parser.read_events():
             if begun is not None:
                 if _is_inside(element, begun):
                     continue
-                yield _whole(begun, path, may_refer)
+                yield begun
                 _forget(begun)
             begun, waiting = element, 0
         # What follows an element is there only when it is complete.
-        if begun is not None and (ended or begun.tail is not None or begun.getnext() is not None):
-            yield _whole(begun, path, may_refer)
+        if begun is not None and (begun.tail is not None or begun.getnext() is not None):
+            yield begun
             _forget(begun)
             begun = None
         if waiting > MOST_BYTES_A_LINE:
             what = "without any of: " + ", ".join(sorted(wanted)) if begun is None else "in one element"
             raise FormatError(f"more than {MOST_BYTES_A_LINE // 2**20} MB of XML {what}", path=shown(path))
-
-
-def _whole(element: etree._Element, path: str | Path, may_refer: bool) -> etree._Element:
-    if may_refer:
-        for entity in element.iter(etree.Entity):
-            raise _entities(path, entity.text, element.sourceline)
-    return element
+        chunk = stream.read(_CHUNK_BYTES)
+    parser.close()
+    if begun is not None:
+        yield begun
 
 
 def _is_inside(element: etree._Element, other: etree._Element) -> bool:
@@ -162,22 +154,12 @@ def _prolog(path: str | Path, stream: Readable, roots: Collection[str]) -> bytes
     return start
 
 
-def _is_wide(start: bytes) -> bool:
-    """Whether an ampersand may be another byte than 0x26, or several."""
-    declared = _DECLARED.match(start)
-    encoding = b"UTF-8" if declared is None or declared[1] is None else declared[1].upper()
-    return declared is None or b"\0" in start or encoding not in _ASCII_LIKE
-
-
-def _refers(seen: bytes) -> bool:
-    """Whether some bytes may refer to an entity; what begins in the last few is seen again with what follows them."""
-    end = len(seen) - _LONGEST + 1
-    at = seen.find(b"&", 0, end)  # a regular expression takes twenty times as long
-    while at >= 0:
-        if not seen.startswith(_HARMLESS, at):
-            return True
-        at = seen.find(b"&", at + 1, end)
-    return False
+def _refuse_references(path: str | Path, parser: etree.XMLPullParser) -> None:
+    """Refuse what the parser has only noted: an entity in a text or an attribute that it cannot know, and leaves out."""
+    for note in parser.feed_error_log:
+        if note.type in _UNDECLARED:
+            name = note.message.split("'")[1:2]
+            raise _entities(path, f"&{name[0]};" if name else "", note.line)
 
 
 def _parser(events: tuple[str, ...], tags: list[str] | None = None) -> etree.XMLPullParser:

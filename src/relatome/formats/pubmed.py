@@ -138,6 +138,20 @@ def deleted(path: str | Path) -> Iterator[str]:
             yield from _pmids(element)
 
 
+def dated(year: str, month: str = "", day: str = "") -> str:
+    """A date as far as it is known, its months by name or number.
+
+    Examples
+    --------
+    >>> dated("2031", "Apr", "1"), dated("2031", "4"), dated("2031", "Spring", "1")
+    ('2031-04-01', '2031-04', '2031')
+    """
+    number = _MONTHS.get(month[:3]) if not month.isdecimal() else month.zfill(2)
+    if not number:
+        return year
+    return f"{year}-{number}-{day.zfill(2)}" if day else f"{year}-{number}"
+
+
 def fits(start: str) -> bool:
     """Whether XML has one of PubMed's roots."""
     return xml_root(start) in _ROOTS
@@ -283,9 +297,9 @@ def _date(element: etree._Element, found: _Meta) -> None:
         if tag == "Year":
             year = text
         elif tag == "Month":
-            month = _MONTHS.get(text[:3]) or (text.zfill(2) if text.isdecimal() else "")
+            month = text
         elif tag == "Day":
-            day = text.zfill(2)
+            day = text
         elif tag == "Season":
             written = f"{year} {text}"
         elif tag == "MedlineDate":
@@ -293,7 +307,7 @@ def _date(element: etree._Element, found: _Meta) -> None:
     first = _YEAR.search(year or written)
     if first is not None:
         found["year"] = int(first[0])
-    found["date"] = written or "-".join([year, month, day] if month and day else [year, month] if month else [year])
+    found["date"] = written or dated(year, month, day)
 
 
 def _authors(element: etree._Element, found: _Meta) -> None:
