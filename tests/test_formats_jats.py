@@ -17,7 +17,7 @@ from relatome.documents import Document
 from relatome.errors import FormatError, InputError
 from relatome.formats import jats
 
-ARTICLES = Path(__file__).parent / "data" / "jats" / "notes.nxml"
+ARTICLES = Path(__file__).parent / "data" / "jats" / "notes.xml"
 
 
 def saved(text: str, folder: Path, name: str = "notes.nxml") -> Path:
