@@ -13,6 +13,7 @@ published split of ADE, hardly any row is clean, so the rows whose sentence is o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -150,6 +151,34 @@ def evaluate(
         evaluation.budget = evaluation.budget.signed({**signature, "part": "all", "entities": "predicted"})
     evaluation.predictions = replace(evaluation.predictions, signature=evaluation.report.signature)
     return evaluation
+
+
+def as_json(results: Sequence[tuple[str, Evaluation]]) -> Item:
+    """The one shape of several models' evaluations, with what must be read with it under ``beside``.
+
+    Parameters
+    ----------
+    results
+        Each with its model's name; the report of the one `asked` for comes first.
+    """
+    _, main = asked(results)
+    document: Item = json.loads(main.report.json())
+    if main.facts:
+        document["facts"] = main.facts
+    if main.budget is not None:
+        document["budget"] = main.budget.json()
+    beside = [
+        {"what": what, **json.loads(report.json())}
+        for name, result in results
+        for what, report in [(name, result.report), *((f"{name}, {part}", one) for part, one in result.beside.items())]
+        if report is not main.report
+    ]
+    return {**document, **({"beside": beside} if beside else {})}
+
+
+def asked(results: Sequence[tuple[str, Evaluation]]) -> tuple[str, Evaluation]:
+    """Of several, the first that is not a baseline: what the command line named."""
+    return next((one for one in results if not one[0].endswith("tfidf")), results[0])
 
 
 def _leaked(

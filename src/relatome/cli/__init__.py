@@ -126,6 +126,7 @@ COMMANDS = {
     "evaluate": "Score models on a corpus, with intervals.",
     "score": "Score files of predictions as the official scorers do.",
     "compare": "Two runs on the same examples: differences, tests, who got which right.",
+    "report": "A model card, plots and tables from run folders.",
     "triage": "The fewest sentences that hold, say, 95 % of the positives; with the bound.",
     "convert": "Documents from one format to another.",
     "audit": "What is tested that was also trained on.",

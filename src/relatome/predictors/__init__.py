@@ -47,7 +47,12 @@ def load(model: str | Path = "default", *, backend: str = "auto") -> Predictor:
             "there is no such model folder", path=folder, advice="'default', a run folder or a Hugging Face folder"
         )
     chosen = _kind(folder) if backend == "auto" else backend
-    return pick(chosen, BACKENDS, "backend")(folder, f"{folder.name}@{_hash(folder)}")
+    return pick(chosen, BACKENDS, "backend")(folder, source(folder))
+
+
+def source(folder: Path) -> str:
+    """A model's name and the hash of its weights, as the ``source`` of what it finds and in signatures."""
+    return f"{folder.name}@{_hash(folder)}"
 
 
 def _kind(folder: Path) -> str:
