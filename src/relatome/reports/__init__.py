@@ -28,7 +28,6 @@ from relatome.scoring.score import Report
 __all__ = ["FOLDER", "NAME", "Table", "of", "write"]
 
 FOLDER, NAME = "report", "README.md"
-_NONE = "(none)"
 _MOST_CURVES = 8
 _MOST_LABELS = 40  # beyond, a confusion matrix is a table to be read by programs
 _CURVE_POINTS = 400
@@ -233,8 +232,8 @@ def _confusion(found: Examples) -> tuple[Counter[tuple[str, str]], list[str]]:
             sides.append(side)
         for place in dict.fromkeys((*sides[0], *sides[1])):
             counts.update(_matched(*(Counter(side.get(place, ())) for side in sides)))
-    kept = Counter({pair: count for pair, count in counts.items() if set(pair) <= {*labels, _NONE}})
-    return kept, [*labels, _NONE]
+    kept = Counter({pair: count for pair, count in counts.items() if set(pair) <= {*labels, plots.NONE}})
+    return kept, [*labels, plots.NONE]
 
 
 def _matched(gold: Counter[str], answers: Counter[str]) -> Iterator[tuple[str, str]]:
@@ -244,8 +243,8 @@ def _matched(gold: Counter[str], answers: Counter[str]) -> Iterator[tuple[str, s
     missed, spare = ([*(side - other).elements()] for side, other in ((gold, answers), (answers, gold)))
     for number in range(max(len(missed), len(spare))):
         yield (
-            missed[number] if number < len(missed) else _NONE,
-            spare[number] if number < len(spare) else _NONE,
+            missed[number] if number < len(missed) else plots.NONE,
+            spare[number] if number < len(spare) else plots.NONE,
         )
 
 

@@ -31,11 +31,13 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DOTS = 150  # an inch
+NONE = "(none)"  # no label: what is only on one side
 _SETTINGS = {
     "font.family": "DejaVu Sans", "font.size": 11, "axes.titlesize": 12, "axes.spines.top": False,
     "axes.spines.right": False, "axes.grid": True, "grid.color": "#DDDDDD", "grid.linewidth": 0.6,
     "axes.axisbelow": True, "legend.frameon": False, "lines.linewidth": 1.8, "figure.dpi": DOTS,
-    "figure.constrained_layout.use": True, "path.simplify": False,
+    "figure.constrained_layout.use": True, "figure.constrained_layout.w_pad": 0.1,
+    "figure.constrained_layout.h_pad": 0.08, "path.simplify": False,
 }  # fmt: skip
 
 
@@ -79,7 +81,8 @@ def confusion(name: str, title: str, counts: Mapping[tuple[str, str], int], labe
     shares = [[count / sum(row) if sum(row) else 0.0 for count in row] for row in rows]
     long = max(map(len, labels))
     across = long * len(labels) > 48  # too long to stand side by side
-    side = min(12.0, max(3.2, 0.75 * len(labels), 0.11 * min(long, 24) * len(labels) if not across else 0))
+    many = len(labels) > 8
+    side = max(3.2, (0.5 if many else 0.75) * len(labels), 0 if across else 0.11 * min(long, 24) * len(labels))
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -96,8 +99,9 @@ def confusion(name: str, title: str, counts: Mapping[tuple[str, str], int], labe
         for i, row in enumerate(rows):
             for j, count in enumerate(row):
                 axes.text(
-                    j, i, f"{count:,}", ha="center", va="center", fontsize=11 if len(labels) < 9 else 8,
-                    color="white" if shares[i][j] > 0.55 else "black",
+                    j, i, "" if labels[i] == labels[j] == NONE else f"{count:,}", ha="center", va="center",
+                    fontsize=9 if many else 11,
+                    color="white" if shares[i][j] > 0.65 else "black",
                 )  # fmt: skip
         figure.colorbar(shown, ax=axes, label="share of the gold label", fraction=0.05, pad=0.03)
 
@@ -300,8 +304,8 @@ def _legend(figure: Figure, axes: Axes, count: int) -> None:
 
 
 def _smooth(values: Sequence[float]) -> list[float]:
-    """The mean of a window round each value: a fortieth of all, cut at both ends."""
-    half = max(1, len(values) // 80)
+    """The mean of a window round each value: a twentieth of all, cut at both ends."""
+    half = max(1, len(values) // 40)
     sums = [0.0]
     for value in values:
         sums.append(sums[-1] + value)
