@@ -120,6 +120,11 @@ def laid_out(document: Document) -> Document:
     return _document(lines, "", None)
 
 
+def fits(start: str) -> bool:
+    """Whether a file begins with a title line."""
+    return bool(re.match(r"[^|\t\n]+\|t\|", start))
+
+
 @lru_cache(maxsize=1 << 14)  # a corpus names the same concepts again and again
 def concepts_of(column: str) -> tuple[str, ...]:
     """The identifiers in a concept column.
