@@ -99,7 +99,7 @@ def test_nothing_given_shows_the_help(capsys: pytest.CaptureFixture[str]) -> Non
         (["extract", TEXT, "-o", "no/facts.jsonl"], "no/facts.jsonl: its folder does not exist (mkdir -p no)"),
         (["extract", "abstracts.txt"], "abstracts.txt: no such file or folder (check the path"),
         (["extract", "some/where"], "some/where: no such file or folder"),
-        (["corpora", "show", "bc5cd"], "unknown corpus 'bc5cd': did you mean 'bc5cdr'?"),
+        (["corpora", "show", "bc5cd"], "unknown corpus 'bc5cd': did you mean 'bc5cdr' or"),
         (["predict", "no_model", TEXT, "--to", "conl"], "unknown format to write 'conl': did you mean 'conll' or"),
         (["predict", "no_model", TEXT, "--task", "nre"], "unknown task 'nre': did you mean 'ner'?"),
         (["convert", "nowhere.txt", "-"], "nowhere.txt: no such file or folder"),
