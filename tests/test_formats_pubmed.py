@@ -256,17 +256,21 @@ def test_another_root(read: Any, root: str, tmp_path: Path) -> None:
 
 def test_a_file_of_anything_but_articles_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(elements, "MOST_BYTES_A_LINE", 1 << 20)
+    inside = "<x>Plombidol</x>" * 100_000
     for text, what in (
-        (
-            "<PubmedArticleSet>" + "<x>Plombidol</x>" * 100_000,
-            "without any of: DeleteCitation, DeleteDocument, Medline",
-        ),
-        ("<PubmedArticleSet><PubmedArticle>" + "<x>Plombidol</x>" * 100_000, "in one element"),
+        (f"<PubmedArticleSet><PubmedArticle>{inside}", "in one element"),
+        (f"<PubmedArticle>{inside}", "in one element"),
+        (f"<PubmedArticleSet>{inside}", "not well-formed"),  # thrown away one by one
     ):
         path = saved(gzip.compress(text.encode()), tmp_path)
-        with pytest.raises(FormatError) as caught:
+        with pytest.raises(FormatError, match=what):
             list(pubmed.read(path))
-        assert str(caught.value).startswith(f"{path}: more than 1 MB of XML {what}")
+    for read, text in (
+        (lambda path: elements.elements(path, ["a"]), f"<r>{inside}"),
+        (lambda path: elements.elements(path, ["a"]), f"<r><a>{inside}"),
+    ):
+        with pytest.raises(FormatError, match="more than 1 MB of XML (without any of: a|in one element)"):
+            list(read(saved(text, tmp_path)))
     path = saved("<!-- " + "Plombidol " * 200_000 + "-->", tmp_path)
     with pytest.raises(FormatError, match="1 MB of XML without an element"):
         list(pubmed.read(path))

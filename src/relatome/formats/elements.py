@@ -12,6 +12,7 @@ the time of parsing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,8 @@ from relatome.errors import FormatError
 from relatome.formats.files import MOST_BYTES_A_LINE, opened, shown
 
 _CHUNK_BYTES = 1 << 16
+_PROLOG_BYTES = 1 << 10  # which are parsed twice
+_DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?(?=\s*<)(?:<\?xml\s[^>]*\?>)?")
 _UNDECLARED = (etree.ErrorTypes.ERR_UNDECLARED_ENTITY, etree.ErrorTypes.WAR_UNDECLARED_ENTITY)
 
 
@@ -59,15 +62,17 @@ def elements_in(
     stream: Readable, path: str | Path, wanted: Collection[str], *, roots: Collection[str] = ()
 ) -> Iterator[etree._Element]:
     """The elements as ``elements`` gives them, of bytes that are open already; the path is for messages."""
-    try:
-        yield from _elements(path, stream, wanted, roots)
-    except etree.XMLSyntaxError as problem:
-        message = problem.msg or "not XML"
-        if "entity amplification" in message or "Entity" in message or "entity loop" in message:
-            raise _entities(path, line=problem.lineno) from None
-        raise FormatError(
-            f"this is not well-formed XML: {message}", path=shown(path), line=problem.lineno or None
-        ) from None
+    yield from _located(path, _elements(path, stream, wanted, roots))
+
+
+def children(path: str | Path, wanted: Collection[str], *, roots: Collection[str]) -> Iterator[etree._Element]:
+    """The children of the root that have some names, or the root if it has: as ``elements``, in seven eighths of the time.
+
+    The parser does not stop at the beginning of every element to see whether it should tell of it. It tells of
+    processing instructions only: one of ours, before the root, by which the root is found.
+    """
+    with opened(path) as stream:
+        yield from _located(path, _children(path, stream, wanted, roots))
 
 
 def words(element: etree._Element | None) -> str:
@@ -89,10 +94,23 @@ def flowed(text: str) -> str:
     return " ".join(line.strip(" \t") for line in text.split("\n")).strip()
 
 
+def _located(path: str | Path, found: Iterator[etree._Element]) -> Iterator[etree._Element]:
+    """The same elements; what the parser says is wrong is said as everything else."""
+    try:
+        yield from found
+    except etree.XMLSyntaxError as problem:
+        message = problem.msg or "not XML"
+        if "entity amplification" in message or "Entity" in message or "entity loop" in message:
+            raise _entities(path, line=problem.lineno) from None
+        raise FormatError(
+            f"this is not well-formed XML: {message}", path=shown(path), line=problem.lineno or None
+        ) from None
+
+
 def _elements(
     path: str | Path, stream: Readable, wanted: Collection[str], roots: Collection[str]
 ) -> Iterator[etree._Element]:
-    chunk = _prolog(path, stream, roots)
+    chunk, _ = _prolog(path, stream, roots)
     # Only where elements begin: the parser would have to stop at each end of any element to see whether to tell of it.
     parser = _parser(("start",), [f"{{*}}{name}" for name in sorted(wanted)])
     begun: etree._Element | None = None  # the last wanted element that is in no other, if it was not handed over yet
@@ -113,13 +131,57 @@ def _elements(
             yield begun
             _forget(begun)
             begun = None
-        if waiting > MOST_BYTES_A_LINE:
-            what = "without any of: " + ", ".join(sorted(wanted)) if begun is None else "in one element"
-            raise FormatError(f"more than {MOST_BYTES_A_LINE // 2**20} MB of XML {what}", path=shown(path))
+        _refuse_long(path, waiting, wanted, begun is not None)
         chunk = stream.read(_CHUNK_BYTES)
     parser.close()
     if begun is not None:
         yield begun
+
+
+def _children(
+    path: str | Path, stream: Readable, wanted: Collection[str], roots: Collection[str]
+) -> Iterator[etree._Element]:
+    chunk, name = _prolog(path, stream, roots)
+    start = _DECLARATION.match(chunk)
+    if name in wanted or start is None or b"\0" in chunk:  # or an encoding in which ours would be something else
+        yield from _elements(path, _Again(chunk, stream), wanted, roots)
+        return
+    parser = _parser(("pi",))
+    chunk = chunk[: start.end()] + b"<?root?>" + chunk[start.end() :]
+    root: etree._Element | None = None
+    waiting = 0  # bytes since a child was complete
+    done = False  # whether the first child there is was handed over
+    others = False  # whether a child may hold instructions
+    while chunk:
+        parser.feed(chunk)
+        _refuse_references(path, parser)
+        waiting += len(chunk)
+        for _, instruction in parser.read_events():
+            others = root is not None
+            root = instruction.getroottree().getroot() if root is None else root
+        if root is not None and len(root):
+            # What follows an element is there only when it is complete.
+            complete = len(root) - (root[-1].tail is None)
+            for child in root[int(done) : complete]:
+                waiting = 0
+                if child.tag in wanted:
+                    yield _without_instructions(child) if others else child
+            # The last child stays, though empty: the parser may be writing the text after it.
+            done = complete == len(root)
+            if done:
+                root[-1].clear(keep_tail=True)
+            del root[: max(0, complete - done)]
+        _refuse_long(path, waiting, wanted, True)
+        chunk = stream.read(_CHUNK_BYTES)
+    parser.close()
+    for child in [] if root is None else root[int(done) :]:
+        if child.tag in wanted:
+            yield _without_instructions(child) if others else child
+
+
+def _without_instructions(element: etree._Element) -> etree._Element:
+    etree.strip_elements(element, etree.ProcessingInstruction, with_tail=False)
+    return element
 
 
 def _is_inside(element: etree._Element, other: etree._Element) -> bool:
@@ -127,11 +189,11 @@ def _is_inside(element: etree._Element, other: etree._Element) -> bool:
     return parent is not other.getparent() and any(ancestor is other for ancestor in element.iterancestors())
 
 
-def _prolog(path: str | Path, stream: Readable, roots: Collection[str]) -> bytes:
-    """The beginning of the file as far as its root, which a parser of its own has seen and found harmless."""
+def _prolog(path: str | Path, stream: Readable, roots: Collection[str]) -> tuple[bytes, str]:
+    """The beginning of the file as far as its root, which a parser of its own has seen and found harmless; its name."""
     parser = _parser(("start",))
     start = b""
-    while chunk := stream.read(_CHUNK_BYTES):
+    while chunk := stream.read(_PROLOG_BYTES):
         start += chunk
         if b"<!ENTITY" in start[-len(chunk) - 8 :]:  # before an entity in an attribute can be expanded
             raise _entities(path)
@@ -147,11 +209,29 @@ def _prolog(path: str | Path, stream: Readable, roots: Collection[str]) -> bytes
                     path=shown(path),
                     line=root.sourceline,
                 )
-            return start
+            return start, name
         if len(start) > MOST_BYTES_A_LINE:
             raise FormatError(f"{MOST_BYTES_A_LINE // 2**20} MB of XML without an element", path=shown(path))
     parser.close()
-    return start
+    return start, ""
+
+
+class _Again:
+    """Bytes that were read already, then the rest."""
+
+    def __init__(self, start: bytes, rest: Readable) -> None:
+        self.start = start
+        self.rest = rest
+
+    def read(self, size: int, /) -> bytes:
+        start, self.start = self.start[:size], self.start[size:]
+        return start or self.rest.read(size)
+
+
+def _refuse_long(path: str | Path, waiting: int, wanted: Collection[str], is_inside: bool) -> None:
+    if waiting > MOST_BYTES_A_LINE:
+        what = "in one element" if is_inside else "without any of: " + ", ".join(sorted(wanted))
+        raise FormatError(f"more than {MOST_BYTES_A_LINE // 2**20} MB of XML {what}", path=shown(path))
 
 
 def _refuse_references(path: str | Path, parser: etree.XMLPullParser) -> None:
@@ -173,7 +253,7 @@ def _parser(events: tuple[str, ...], tags: list[str] | None = None) -> etree.XML
         no_network=True,
         huge_tree=False,
         remove_comments=True,
-        remove_pis=True,
+        remove_pis="pi" not in events,
     )
 
 

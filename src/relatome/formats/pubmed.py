@@ -31,7 +31,7 @@ from lxml import etree
 
 from relatome.documents import Document, Passage
 from relatome.errors import FormatError, InputError
-from relatome.formats.elements import elements, words
+from relatome.formats.elements import children, words
 from relatome.formats.files import OnReject, settle, shown, xml_root
 
 _LOG = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def read(
         The file is not well-formed or not PubMed's, or an article has no PMID.
     """
     count = 0
-    for element in elements(path, (*_ARTICLES, *_DELETED), roots=_ROOTS):
+    for element in children(path, (*_ARTICLES, *_DELETED), roots=_ROOTS):
         if element.tag in _DELETED:
             for pmid in _pmids(element):
                 count += 1
@@ -133,7 +133,7 @@ def deleted(path: str | Path) -> Iterator[str]:
     ...     list(deleted(file.name))
     ['12']
     """
-    for element in elements(path, (*_ARTICLES, *_DELETED), roots=_ROOTS):
+    for element in children(path, (*_ARTICLES, *_DELETED), roots=_ROOTS):
         if element.tag in _DELETED:
             yield from _pmids(element)
 
