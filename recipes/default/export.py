@@ -64,7 +64,7 @@ def main() -> int:
     wanted = dataclasses.replace(wanted, data=train_only)
     found = mixture.build(wanted, opened.network.asked, opened.pieces, opened.limit)
     rows = calibration(list(chain.from_iterable(found.rows)), asked.rows)
-    facts = export.export(opened, asked.out, calibration=rows, ignored=asked.ignored)
+    facts = export.export(opened, asked.out, calibration=rows, ignored=asked.ignored, seen=asked.run)
     print(
         f"{sum(facts['bytes'].values()) / 1e6:.1f} MB; same answers: {facts['same answers, int8 file and checkpoint']}"
     )
