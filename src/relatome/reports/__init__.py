@@ -25,7 +25,7 @@ from relatome.scoring import calibration, classification
 from relatome.scoring.examples import Examples
 from relatome.scoring.score import Report
 
-__all__ = ["FOLDER", "NAME", "Table", "of", "write"]
+__all__ = ["FOLDER", "NAME", "Table", "check", "of", "runs", "tables", "write"]
 
 FOLDER, NAME = "report", "README.md"
 _MOST_CURVES = 8

@@ -180,7 +180,7 @@ def _scores(
         yield f"### {escaped(_title(saved))}"
         yield ""
         for table in tables.get(saved.name, ()):
-            yield f"{escaped(table.title)}:"
+            yield f"{escaped(table.title.partition(': ')[2] or table.title).capitalize()}:"
             yield ""
             yield markdown(table)
             yield ""
@@ -191,8 +191,8 @@ def _scores(
         yield from _budget(saved)
         yield from (line for plot in plots.get(saved.name, ()) for line in _picture(plot, where))
         said = " | ".join(f"{key}:{_flat(value)}" for key, value in signature.items())
-        yield f"Intervals are 95 % ({escaped(str(signature.get('interval', 'how: unknown')))}, by "
-        yield f"{escaped(str(signature.get('unit', 'unknown unit')))}). Signature: {_code(said)}"
+        interval, unit = (escaped(str(signature.get(key, "unknown"))) for key in ("interval", "unit"))
+        yield f"Intervals: {interval}, by {unit}. Signature: {_code(said)}"
         yield ""
     timed = run.throughput
     if timed:

@@ -121,9 +121,10 @@ def precision_recall(name: str, title: str, curves: Mapping[str, Sequence[tuple[
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         for number, (which, points) in enumerate(curves.items()):
+            # precision holds for the recall up to its point, as average precision counts it
             axes.step(
-                [point[0] for point in points], [point[1] for point in points], where="post", label=which,
-                color=COLOURS[number % len(COLOURS)], linestyle=DASHES[number % len(DASHES)],
+                [0.0, *(point[0] for point in points)], [points[0][1], *(point[1] for point in points)],
+                where="pre", label=which, color=COLOURS[number % len(COLOURS)], linestyle=DASHES[number % len(DASHES)],
                 marker=MARKERS[number % len(MARKERS)], markevery=_every(len(points)), markersize=5,
             )  # fmt: skip
         axes.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))

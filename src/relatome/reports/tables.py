@@ -112,9 +112,11 @@ def latex(table: Table) -> str:
 def comma_separated(table: Table) -> str:
     """RFC 4180, with line feeds."""
     written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(table.columns)
-    writer.writerows([_plain(cell) for cell in row] for row in table.rows)
+    for row in (table.columns, *table.rows):
+        # a carriage return ends a line for whoever reads it, but the module quotes only its own line end
+        bare = any(isinstance(cell, str) and "\r" in cell for cell in row)
+        writer = csv.writer(written, lineterminator="\n", quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL)
+        writer.writerow([_plain(cell) for cell in row])
     return written.getvalue()
 
 
