@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import sys
+import runpy
 from pathlib import Path
 
 import httpx
@@ -83,15 +83,12 @@ def test_check_prints_the_page_of_the_documentation(mine: Path, capsys: pytest.C
 
 
 def test_the_page_of_the_documentation_names_every_corpus() -> None:
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        import corpora_page
-    finally:
-        sys.path.remove(str(ROOT / "docs"))
-    assert corpora_page.MARKER in (ROOT / "docs" / "corpora.md").read_text(encoding="utf-8")
-    text = corpora_page.on_page_markdown(f"before {corpora_page.MARKER} after")
+    hook = runpy.run_path(str(ROOT / "docs" / "corpora_page.py"))
+    written, marker = hook["on_page_markdown"], hook["MARKER"]
+    assert marker in (ROOT / "docs" / "corpora.md").read_text(encoding="utf-8")
+    text = written(f"before {marker} after")
     assert text.startswith("before # Corpora") and text.endswith(" after")
-    assert corpora_page.on_page_markdown("another page") == "another page"
+    assert written("another page") == "another page"
     for name in corpora.names():
         card = corpora.load(name).card
         assert f"\n## {name}\n" in text
