@@ -121,6 +121,7 @@ DRAWN: dict[str, Any] = {
     "reliability": lambda: plots.reliability("r", "T", {"model": BINS, LONG[0]: BINS}),
     "learning": lambda: plots.learning("l", "T", {LONG[0]: [(1, 0.9), (2, 0.0)], "b": [(1, 1e-4)]}, {"mean": [(2, 0.5)]}),
     "per class": lambda: plots.per_class("f", "T", {"m": [(n, 0.5, 0.4, 0.7) for n in LONG], "b": [("x", NAN, NAN, NAN)]}),
+    "hostile names": lambda: plots.per_class("f", "$\\frac{ $", {"_hidden": [("$x^{$", 0.5, 0.4, 0.6), ("😀\n中", 0.5, 0.4, 0.6)]}),
     "throughput": lambda: plots.throughput("t", "T", [(128, 3.25), (256, 1200.0), (512, 0.0)]),
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ _SETTINGS = {
     "axes.axisbelow": True, "legend.frameon": False, "lines.linewidth": 1.8, "figure.dpi": DOTS,
     "figure.constrained_layout.use": True, "figure.constrained_layout.w_pad": 0.1,
     "figure.constrained_layout.h_pad": 0.08, "path.simplify": False,
+    "text.parse_math": False,  # a name with two dollars is a name
 }  # fmt: skip
 
 
@@ -124,7 +126,7 @@ def precision_recall(name: str, title: str, curves: Mapping[str, Sequence[tuple[
             # precision holds for the recall up to its point, as average precision counts it
             axes.step(
                 [0.0, *(point[0] for point in points)], [points[0][1], *(point[1] for point in points)],
-                where="pre", label=which, color=COLOURS[number % len(COLOURS)], linestyle=DASHES[number % len(DASHES)],
+                where="pre", label=_short(which, 40), color=COLOURS[number % len(COLOURS)], linestyle=DASHES[number % len(DASHES)],
                 marker=MARKERS[number % len(MARKERS)], markevery=_every(len(points)), markersize=5,
             )  # fmt: skip
         axes.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
@@ -157,7 +159,7 @@ def reliability(name: str, title: str, bins: Mapping[str, Sequence[Bin]]) -> Plo
                 [one.confidence for one in full], [one.accuracy for one in full],
                 yerr=[[max(0.0, one.accuracy - one.accuracy_low) for one in full],
                       [max(0.0, one.accuracy_high - one.accuracy) for one in full]],
-                label=which, color=colour, marker=mark, markersize=5.5, markerfacecolor=filled,
+                label=_short(which, 40), color=colour, marker=mark, markersize=5.5, markerfacecolor=filled,
                 linestyle=DASHES[number % len(DASHES)], linewidth=1.4, elinewidth=1, capsize=2.5,
             )  # fmt: skip
             width = (some[0].high - some[0].low) / (len(bins) + 0.4)
@@ -192,7 +194,7 @@ def learning(
             steps, values = [point[0] for point in points], [point[1] for point in points]
             parts[0].plot(steps, values, color=colour, alpha=0.18, linewidth=0.8)
             parts[0].plot(
-                steps, _smooth(values), color=colour, label=which, linestyle=DASHES[number % len(DASHES)],
+                steps, _smooth(values), color=colour, label=_short(which, 40), linestyle=DASHES[number % len(DASHES)],
                 marker=MARKERS[number % len(MARKERS)], markevery=_every(len(points)), markersize=5,
             )  # fmt: skip
         positive = [value for points in losses.values() for _, value in points if value > 0]
@@ -204,7 +206,7 @@ def learning(
         parts[0].legend(loc="upper right")
         for number, (which, points) in enumerate(scores.items()):
             parts[1].plot(
-                [point[0] for point in points], [point[1] for point in points], label=which,
+                [point[0] for point in points], [point[1] for point in points], label=_short(which, 40),
                 color=COLOURS[number % len(COLOURS)], linestyle=DASHES[number % len(DASHES)],
                 marker=MARKERS[number % len(MARKERS)], markersize=5.5,
             )  # fmt: skip
@@ -235,7 +237,7 @@ def per_class(name: str, title: str, rows: Mapping[str, Sequence[tuple[str, floa
             axes.errorbar(
                 [row[1] for row in known], [classes.index(row[0]) + shift for row in known],
                 xerr=[[_least(row[1] - row[2]) for row in known], [_least(row[3] - row[1]) for row in known]],
-                label=which, color=colour, marker=MARKERS[number % len(MARKERS)], markersize=6.5, linestyle="none",
+                label=_short(which, 40), color=colour, marker=MARKERS[number % len(MARKERS)], markersize=6.5, linestyle="none",
                 markerfacecolor=colour if number == 0 else "white", capsize=3, elinewidth=1.4,
             )  # fmt: skip
         axes.set_yticks(range(len(classes)), [_short(one) for one in classes])
@@ -274,7 +276,8 @@ def throughput(name: str, title: str, rows: Sequence[tuple[int, float]]) -> Plot
 def _drawn(draw: Callable[[Figure], None], width: float, height: float) -> bytes:
     """The PNG of a figure, width and height in inches."""
     needed()
-    with _own_settings():
+    with _own_settings(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # the font lacks a character: it becomes a box
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure as New
 
@@ -321,8 +324,11 @@ def _every(points: int) -> int:
     return max(1, points // 8)
 
 
-def _short(label: str) -> str:
-    return label if len(label) <= 24 else label[:23] + "…"
+def _short(label: str, most: int = 24) -> str:
+    """A name that fits on one line; matplotlib hides one that begins with an underscore."""
+    label = " ".join(label.split())
+    label = f" {label}" if label.startswith("_") else label
+    return label if len(label) <= most else label[: most - 1] + "…"
 
 
 def _wide(title: str, least: float) -> float:
