@@ -283,31 +283,33 @@ def _other_abstract(element: etree._Element, found: _Meta) -> None:
 
 
 def _journal(element: etree._Element, found: _Meta) -> None:
+    date: dict[str, str] = {}
     for part in element.iter():
-        take = _JOURNAL.get(part.tag)
-        if take is not None:
-            take(part, found)
+        tag = part.tag
+        if tag in _DATE:
+            date[tag] = part.text or ""
+        elif tag in _JOURNAL:
+            found[_JOURNAL[tag]] = words(part)
+    _set_date(date, found)
 
 
 def _date(element: etree._Element, found: _Meta) -> None:
+    _set_date({part.tag: part.text or "" for part in element}, found)
+
+
+def _set_date(date: dict[str, str], found: _Meta) -> None:
     """The day, month or year of publication in numbers; as it is written, where it is a season or a range."""
-    year = month = day = written = ""
-    for part in element:
-        tag, text = part.tag, words(part)
-        if tag == "Year":
-            year = text
-        elif tag == "Month":
-            month = text
-        elif tag == "Day":
-            day = text
-        elif tag == "Season":
-            written = f"{year} {text}"
-        elif tag == "MedlineDate":
-            written = text
+    year = date.get("Year", "").strip()
+    if "MedlineDate" in date:
+        written = date["MedlineDate"].strip()
+    elif "Season" in date:
+        written = f"{year} {date['Season']}".strip()
+    else:
+        written = dated(year, date.get("Month", "").strip(), date.get("Day", "").strip())
     first = _YEAR.search(year or written)
     if first is not None:
         found["year"] = int(first[0])
-    found["date"] = written or dated(year, month, day)
+    found["date"] = written
 
 
 def _authors(element: etree._Element, found: _Meta) -> None:
@@ -366,6 +368,9 @@ def _mesh(element: etree._Element, found: _Meta) -> None:
 
 
 def _comments(element: etree._Element, found: _Meta) -> None:
+    cited: list[str] = []
+    others: list[_Meta] = []
+    unlinked = 0
     for item in element:
         kind = item.get("RefType", "")
         pmid = source = ""
@@ -375,28 +380,33 @@ def _comments(element: etree._Element, found: _Meta) -> None:
                 pmid = part.text or ""
             elif tag == "RefSource" and kind != "Cites":
                 source = words(part)
-        if kind == "Cites":
-            _refer(pmid, found)
-        else:
+        if kind != "Cites":
             comment = {"type": kind, "pmid": pmid, "source": source}
-            found.setdefault("comments", []).append({name: value for name, value in comment.items() if value})
+            others.append({name: value for name, value in comment.items() if value})
+        elif pmid:
+            cited.append(pmid)
+        else:
+            unlinked += 1
+    _refer(cited, unlinked, found)
+    found["comments"] = others
 
 
 def _references(element: etree._Element, found: _Meta) -> None:
+    cited: list[str] = []
+    unlinked = 0
     for reference in element.iter("Reference"):  # lists can stand in lists
         for identifier in reference.iter("ArticleId"):
-            if identifier.get("IdType") == "pubmed":
-                _refer(words(identifier), found)
+            if identifier.get("IdType") == "pubmed" and (pmid := words(identifier)):
+                cited.append(pmid)
                 break
         else:
-            _refer("", found)
+            unlinked += 1
+    _refer(cited, unlinked, found)
 
 
-def _refer(pmid: str, found: _Meta) -> None:
-    if pmid:
-        found.setdefault("references", []).append(pmid)
-    else:
-        found["unlinked_references"] = found.get("unlinked_references", 0) + 1
+def _refer(cited: list[str], unlinked: int, found: _Meta) -> None:
+    found.setdefault("references", []).extend(cited)
+    found["unlinked_references"] = found.get("unlinked_references", 0) + unlinked
 
 
 def _ids(element: etree._Element, found: _Meta) -> None:
@@ -450,7 +460,8 @@ _AUTHOR = {
     "Suffix": "suffix",
 }
 _GRANT = {"GrantID": "id", "Acronym": "acronym", "Agency": "agency", "Country": "country"}
-_JOURNAL: _Table = {"Title": _text("journal"), "Volume": _text("volume"), "Issue": _text("issue"), "PubDate": _date}
+_JOURNAL = {"Title": "journal", "Volume": "volume", "Issue": "issue"}
+_DATE = frozenset({"Year", "Month", "Day", "Season", "MedlineDate"})
 _TEXT: _Table = {  # what articles and chapters share
     "ArticleTitle": _text("title"),
     "VernacularTitle": _text("vernacular_title"),
