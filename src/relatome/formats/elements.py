@@ -76,7 +76,7 @@ def children(path: str | Path, wanted: Collection[str], *, roots: Collection[str
 
 
 def words(element: etree._Element | None) -> str:
-    """All the text in an element, without its markup; a line break and the indentation round it become one blank."""
+    """All the text in an element, without its markup; line breaks and the indentation round them become one blank."""
     if element is None:
         return ""
     text: str = "".join(element.itertext()) if len(element) else element.text or ""
@@ -84,14 +84,14 @@ def words(element: etree._Element | None) -> str:
 
 
 def flowed(text: str) -> str:
-    """A text in one line: a line break and the indentation round it become one blank.
+    """A text in one line: line breaks and the indentation round them become one blank.
 
     Examples
     --------
-    >>> flowed("Velorazine in\\n    kidneys. ")
+    >>> flowed("Velorazine in\\n\\n    kidneys. ")
     'Velorazine in kidneys.'
     """
-    return " ".join(line.strip(" \t") for line in text.split("\n")).strip()
+    return " ".join(filter(None, (line.strip(" \t") for line in text.split("\n")))).strip()
 
 
 def _located(path: str | Path, found: Iterator[etree._Element]) -> Iterator[etree._Element]:

@@ -319,7 +319,7 @@ def _authors(element: etree._Element, found: _Meta) -> None:
         tag = part.tag
         key = _AUTHOR.get(tag)
         if key is not None:
-            named[key] = part.text or ""
+            named[key] = (part.text or "").strip()
         elif tag == "Author":
             named = {}
             authors.append(named)
