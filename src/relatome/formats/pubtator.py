@@ -113,7 +113,7 @@ def laid_out(document: Document) -> Document:
 
     Examples
     --------
-    >>> laid_out(Document("1", "Aspirin\nagain")).passages
+    >>> laid_out(Document("1", "Aspirin\\nagain")).passages
     (Passage(kind='title', start=0, end=13, heading='', meta={}),)
     """
     lines = [Line(number, line) for number, line in enumerate(_lines(document), start=1)]
