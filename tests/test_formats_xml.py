@@ -290,8 +290,8 @@ def test_offsets_in_another_unit_are_an_error_that_says_so_or_are_converted(
         passages=(Passage("title", 0, 19), Passage("abstract", 20, len(text))),
         mentions=(
             Mention("T1", 9, 18, "Chemical", "α-tocoril"),
-            Mention("T2", 38, 41, "Chemical", "VLZ"),
-            Mention("T3", 27, 46, "Event", "rose fell", fragments=(Span(27, 31), Span(42, 46))),
+            Mention("T2", 37, 40, "Chemical", "VLZ"),
+            Mention("T3", 27, 45, "Event", "rose fell", fragments=(Span(27, 31), Span(41, 45))),
         ),
     )
     _, second = bioc.read(JSON)

@@ -142,6 +142,48 @@ class Relation:
     source: str = ""
 
 
+class _OpenRelation:
+    """A relation that is still being made: the same slots, not frozen."""
+
+    __slots__ = ("attributes", "evidence", "head", "id", "level", "probability", "source", "tail", "type")
+
+    def __init__(
+        self,
+        id: str,
+        type: str,
+        head: str,
+        tail: str,
+        level: Literal["mention", "concept"],
+        attributes: Meta,
+        evidence: tuple[Span, ...],
+        probability: float | None,
+        source: str,
+    ) -> None:
+        self.id = id
+        self.type = type
+        self.head = head
+        self.tail = tail
+        self.level = level
+        self.attributes = attributes
+        self.evidence = evidence
+        self.probability = probability
+        self.source = source
+
+
+def relations_of(*columns: Iterable[Any]) -> list[Relation]:
+    """Relations from columns, as ``mentions_of`` makes mentions.
+
+    Examples
+    --------
+    >>> relations_of(["R1"], ["treats"], ["T1"], ["T2"], ["mention"], [{}], [()], [None], [""])[0].type
+    'treats'
+    """
+    made = list(map(_OpenRelation, *columns))
+    for relation in made:
+        relation.__class__ = Relation  # type: ignore[assignment]
+    return cast("list[Relation]", made)
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """A class given to a range of the text: a sentence or the whole document.
@@ -183,6 +225,33 @@ class Passage:
     end: int
     heading: str = ""
     meta: Meta = field(default_factory=dict)
+
+
+class _OpenPassage:
+    """A passage that is still being made: the same slots, not frozen."""
+
+    __slots__ = ("end", "heading", "kind", "meta", "start")
+
+    def __init__(self, kind: str, start: int, end: int, heading: str, meta: Meta) -> None:
+        self.kind = kind
+        self.start = start
+        self.end = end
+        self.heading = heading
+        self.meta = meta
+
+
+def passages_of(*columns: Iterable[Any]) -> list[Passage]:
+    """Passages from columns, as ``mentions_of`` makes mentions.
+
+    Examples
+    --------
+    >>> passages_of(["title"], [0], [7], ["Aim"], [{}])[0].heading
+    'Aim'
+    """
+    made = list(map(_OpenPassage, *columns))
+    for passage in made:
+        passage.__class__ = Passage  # type: ignore[assignment]
+    return cast("list[Passage]", made)
 
 
 @dataclass(frozen=True, slots=True)

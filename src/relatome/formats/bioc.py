@@ -34,7 +34,7 @@ from typing import Any, Literal, NamedTuple, TextIO, TypeVar, cast
 
 from lxml import etree
 
-from relatome.documents import Document, Mention, Passage, Relation, Span, mentions_of
+from relatome.documents import Document, Mention, Passage, Relation, Span, mentions_of, passages_of, relations_of
 from relatome.errors import FormatError, InputError, OffsetError
 from relatome.formats import biocxml
 from relatome.formats.files import OnReject, head, json_keys, located, settle, shown, writing, xml_root
@@ -90,11 +90,11 @@ def read(
         An annotation's offsets do not give its text; both are shown.
     """
     is_xml = head(path).lstrip().startswith("<")
-    described: dict[tuple[str, ...], dict[tuple[str, ...], _Description]] = {}
+    memory = _Memory()
     for found in biocxml.documents(path) if is_xml else _found_json(path):
         document = None
         if found.plain is not None:
-            document = _plain_document(found.plain, found.header, described)
+            document = _plain_document(found.plain, found.header, memory)
         if document is None:  # an error, or what takes a closer look
             record = found.record()
             identity = str(record.get("id") or "").strip()
@@ -235,143 +235,217 @@ def _description(infons: _Json) -> _Description:
     return _Description(kind, concepts, infons, probability, source)
 
 
-def _plain_document(
-    plain: biocxml.Plain, header: _Json, described: dict[tuple[str, ...], dict[tuple[str, ...], _Description]]
-) -> Document | None:
-    """A document in which all is as it should be; ``None`` where a closer look must say what is wrong.
+class _Memory:
+    """What infons of this file said before: most say the same again, and a meta that is equal is the same."""
 
-    ``described`` remembers what infons said before.
-    """
+    def __init__(self) -> None:
+        self._said: dict[str, _Said] = {}
+        self._parts: dict[int, tuple[_Json, str, _Json]] = {}
+        self._plans: dict[tuple[str, ...], _Plan | None] = {}
+
+    def said(self, infons: list[str]) -> list[_Said]:
+        """For each annotation's infons: type, concepts, meta, probability, source."""
+        known = self._said
+        found = list(map(known.get, infons))
+        if None in found:
+            if len(known) > _MOST_DESCRIPTIONS:
+                known.clear()
+            for text in infons:
+                if text not in known:
+                    kind, concepts, others, probability, source = _description(biocxml.infons_in(text))
+                    known[text] = (kind, concepts, {"infons": others} if others else {}, probability, source)
+            found = list(map(known.get, infons))
+        return cast("list[_Said]", found)
+
+    def part(self, infons: _Json) -> tuple[_Json, str, _Json]:
+        """What the infons of a passage say: themselves, its kind, its meta."""
+        known = self._parts.get(id(infons))
+        if known is None:
+            if len(self._parts) > _MOST_DESCRIPTIONS:
+                self._parts.clear()
+            passage = _passage(0, 0, infons, [])
+            known = self._parts[id(infons)] = (
+                infons,
+                passage.kind,
+                dict(passage.meta),
+            )  # they live as long as their id
+        return known
+
+    def plan(self, keys: tuple[str, ...]) -> _Plan | None:
+        """Where relations of these keys say what, if they are simple ones between concepts."""
+        if keys not in self._plans:
+            self._plans[keys] = _plan(keys)
+        return self._plans[keys]
+
+
+_Said = tuple[str, tuple[str, ...], _Json, float | None, str]
+
+
+class _Plan(NamedTuple):
+    """Which of a relation's infons are its type, head and tail, and what its attributes are called."""
+
+    type: int | None
+    head: int
+    tail: int
+    attributes: _Json
+    """Those that all have."""
+    others: tuple[tuple[str, int], ...]
+
+
+def _plan(keys: tuple[str, ...]) -> _Plan | None:
+    names = [f"{place}" for place in range(len(keys))]
+    if len(set(keys)) < len(keys) or not {"probability", "source"}.isdisjoint(keys):
+        return None
+    relation = _relation("", dict(zip(keys, names, strict=True)), [], {}, ())
+    if relation is None:
+        return None
+    shared = {key: value for key, value in relation.attributes.items() if value not in names}
+    others = tuple((key, int(value)) for key, value in relation.attributes.items() if value in names)
+    return _Plan(int(relation.type) if relation.type else None, int(relation.head), int(relation.tail), shared, others)
+
+
+def _plain_relations(found: biocxml.Relations, memory: _Memory) -> list[Relation] | None:
+    """The relations of one form, column by column; ``None`` where they are not that simple."""
+    plan = memory.plan(found.keys)
+    if plan is None or len(set(found.ids)) < len(found.ids) or "" in found.ids:
+        return None
+    columns = list(zip(*found.values, strict=True))
+    return relations_of(
+        found.ids,
+        repeat("") if plan.type is None else columns[plan.type],
+        columns[plan.head],
+        columns[plan.tail],
+        repeat("concept"),
+        [plan.attributes | {key: row[place] for key, place in plan.others} for row in found.values],
+        repeat(()),
+        repeat(None),
+        repeat(""),
+    )
+
+
+def _plain_document(plain: biocxml.Plain, header: _Json, memory: _Memory) -> Document | None:
+    """A document in which all is as it should be; ``None`` where a closer look must say what is wrong."""
     identity = plain.id.strip()
     if not identity or KEY in plain.infons:
         return None
     parts: list[str] = []
     length = 0
-    passages: list[Passage] = []
+    ends: list[int] = []
     sentences: list[Span] = []
-    for start, content, infons, inner in plain.sections:
-        for at, text in ((start, content), *((at, text) for at, text, _ in inner)) if inner else ((start, content),):
-            if at != length:
-                if not 0 <= at - length <= _MOST_BLANKS:
-                    return None
-                parts.append(" " * (at - length))
-            parts.append(text)
-            length = at + len(text)
+    for start, content, _, inner in plain.sections:
+        if start != length:
+            if not 0 <= start - length <= _MOST_BLANKS:
+                return None
+            parts.append(" " * (start - length))
+        parts.append(content)
+        length = start + len(content)
         if inner:
             if content:
                 return None
-            sentences += [Span(at, at + len(text)) for at, text, _ in inner]
-        passages.append(_passage(start, length, infons, [own for _, _, own in inner]))
+            for at, own, _ in inner:
+                if not 0 <= at - length <= _MOST_BLANKS:
+                    return None
+                parts += (" " * (at - length), own)
+                length = at + len(own)
+                sentences.append(Span(at, length))
+        ends.append(length)
     text = "".join(parts)
-    found = _plain_mentions(plain, text, described)
-    if found is None:
-        return None
-    mentions, known = found
     try:
-        relations, kept = _relations(plain.relations, known, None)
-    except InputError:
+        mentions = _plain_mentions(plain, text, memory)
+    except biocxml.Unusual:  # infons that only look like some
         return None
+    if mentions is None:
+        return None
+    relations: Iterable[Relation] | None = None
+    links = plain.relations
+    kept: list[_Json] = []
+    if isinstance(links, biocxml.Relations):
+        relations = _plain_relations(links, memory)
+        links = [
+            (name, dict(zip(links.keys, row, strict=True)), [])
+            for name, row in zip(links.ids, links.values, strict=True)
+            if relations is None
+        ]
+    if relations is None:
+        try:
+            relations, kept = _relations(links, _own(_names(plain)) if links else {}, None)
+        except InputError:
+            return None
+    # What ``check`` looks at has been seen to be right by now; a test has it look all the same.
     return Document(
         identity,
         text,
-        tuple(passages),
+        tuple(_plain_passages(plain.sections, ends, memory)),
         tuple(mentions),
-        relations,
-        sentences=tuple(sentences),
-        meta=_document_meta(header, plain.infons, kept),
-    ).check()
+        tuple(relations),
+        (),
+        (),
+        tuple(sentences),
+        (),
+        _document_meta(header, plain.infons, kept),
+    )
 
 
-def _plain_mentions(
-    plain: biocxml.Plain, text: str, described: dict[tuple[str, ...], dict[tuple[str, ...], _Description]]
-) -> tuple[list[Mention], dict[str, str]] | None:
-    """The mentions, and for each name that one of them has alone its id; ``None`` where one does not fit."""
-    names = [group.ids for group in plain.annotations]
-    if plain.odd:
-        names.append([odd.id for odd in plain.odd])
-    ids, known = _identities(_in_order(names, plain.order))
-    own = _by_form(ids, plain.order, len(names)) if plain.order else [ids]
-    made: list[list[Mention | None]] = [
-        _group(group, own[form], text, described) for form, group in enumerate(plain.annotations)
+def _plain_passages(sections: list[biocxml.Section], ends: list[int], memory: _Memory) -> list[Passage]:
+    if not sections:
+        return []
+    starts, _, infons, inner = zip(*sections, strict=True)
+    if any(inner):
+        return [
+            _passage(start, end, each, [own for _, _, own in sentences])
+            for start, end, each, sentences in zip(starts, ends, infons, inner, strict=True)
+        ]
+    _, kinds, metas = zip(*map(memory.part, infons), strict=True)
+    return passages_of(kinds, starts, ends, repeat(""), metas)
+
+
+def _plain_mentions(plain: biocxml.Plain, text: str, memory: _Memory) -> list[Mention] | None:
+    """The mentions; ``None`` where one does not fit."""
+    usual, odd = plain.annotations, plain.odd
+    if not odd:
+        return _group(usual, _identities(usual.ids), text, memory)
+    ids = _identities(_merged(usual.ids, [each.id for each in odd], plain.order))
+    mentions = _group(usual, [name for name, is_odd in zip(ids, plain.order, strict=True) if not is_odd], text, memory)
+    names = [name for name, is_odd in zip(ids, plain.order, strict=True) if is_odd]
+    descriptions = memory.said([each.infons for each in odd])
+    others = [
+        _plain_mention(name, each, description, text)
+        for name, each, description in zip(names, odd, descriptions, strict=True)
     ]
-    if plain.odd:
-        made.append([_plain_mention(name, odd, text) for name, odd in zip(own[-1], plain.odd, strict=True)])
-    mentions: list[Mention] = []
-    for mention in _in_order(made, plain.order):
-        if mention is None:
-            return None
-        mentions.append(mention)
-    return mentions, known
+    if mentions is None or None in others:
+        return None
+    return _merged(mentions, cast("list[Mention]", others), plain.order)
 
 
 _T = TypeVar("_T")
 
 
-def _in_order(columns: list[list[_T]], order: bytes) -> list[_T]:
-    """The items of several lists as one, in the order that says from which list each of them comes."""
-    if not order:
-        return columns[0] if columns else []
-    items = list(map(iter, columns))
-    return [next(items[form]) for form in order]
+def _merged(usual: list[_T], odd: list[_T], order: bytes) -> list[_T]:
+    """The items of both in the order that says which come from the second."""
+    items = (iter(usual), iter(odd))
+    return [next(items[is_odd]) for is_odd in order]
 
 
-def _by_form(items: list[_T], order: bytes, forms: int) -> list[list[_T]]:
-    """The items in the lists that the order says."""
-    columns: list[list[_T]] = [[] for _ in range(forms)]
-    for form, item in zip(order, items, strict=True):
-        columns[form].append(item)
-    return columns
-
-
-def _group(
-    group: biocxml.Annotations,
-    ids: list[str],
-    text: str,
-    described: dict[tuple[str, ...], dict[tuple[str, ...], _Description]],
-) -> list[Mention | None]:
-    """The mentions of one form, or where one of them does not fit nothing for each.
+def _group(group: biocxml.Annotations, ids: list[str], text: str, memory: _Memory) -> list[Mention] | None:
+    """The mentions of one form; ``None`` where one of them does not fit.
 
     Column by column: a loop over annotations takes twice the time.
     """
-    ends = list(map(add, group.offsets, group.lengths))
-    if (
-        [text[start:end] for start, end in zip(group.offsets, ends, strict=True)] != group.texts
-        or "" in group.texts
-        or max(ends) > len(text)
-    ):
-        return [None] * len(ids)
-    said = described.setdefault(group.keys, {})
-    found = list(map(said.get, group.values))
-    if None in found:
-        if len(said) > _MOST_DESCRIPTIONS:
-            said.clear()
-        for values in group.values:
-            if values not in said:
-                said[values] = _description(dict(zip(group.keys, values, strict=True)))
-        found = list(map(said.get, group.values))
-    types, concepts, infons, probabilities, sources = zip(*cast("list[_Description]", found), strict=True)
-    mentions: list[Mention | None] = [
-        *mentions_of(
-            ids,
-            group.offsets,
-            ends,
-            types,
-            group.texts,
-            concepts,
-            repeat(()),
-            probabilities,
-            sources,
-            [{"infons": each.copy()} if each else {} for each in infons],
-        )
-    ]
-    return mentions
+    if not ids:
+        return []
+    texts = group.texts
+    if not all(map(text.startswith, texts, group.offsets)) or list(map(len, texts)) != group.lengths or "" in texts:
+        return None
+    ends = map(add, group.offsets, group.lengths)
+    types, concepts, metas, probabilities, sources = zip(*memory.said(group.infons), strict=True)
+    return mentions_of(ids, group.offsets, ends, types, texts, concepts, repeat(()), probabilities, sources, metas)
 
 
-def _plain_mention(identity: str, odd: biocxml.Odd, text: str) -> Mention | None:
+def _plain_mention(identity: str, odd: biocxml.Odd, said: _Said, text: str) -> Mention | None:
     """One mention of any form; ``None`` if it does not fit."""
-    _, infons, numbers, written = odd
-    kind, concepts, infons, probability, source = _description(infons)
-    meta: _Json = {"infons": infons} if infons else {}
+    _, _, numbers, written = odd
+    kind, concepts, meta, probability, source = said
+    meta = dict(meta)  # it may get the whole stretch's text
     start, end = numbers[0], numbers[0] + numbers[1]
     fragments: tuple[Span, ...] = ()
     if len(numbers) > 2:
@@ -521,7 +595,7 @@ class _Layout:
     def _mentions(self, text: str) -> tuple[list[Mention], dict[str, str], set[str]]:
         """The mentions; for each annotation id that names one, that mention's id; and the ids that were left out."""
         names = [str(record.get("id") or "") for record in self.annotations]
-        identities, ids = _identities(names)
+        identities, ids = _identities(names), _own(names)
         mentions: list[Mention] = []
         gone: set[str] = set()
         for name, identity, record in zip(names, identities, self.annotations, strict=True):
@@ -533,27 +607,34 @@ class _Layout:
         return mentions, ids, gone
 
 
-def _identities(names: list[str]) -> tuple[list[str], dict[str, str]]:
-    """An id for each annotation, and for each name that belongs to one annotation alone, its id.
+def _identities(names: list[str]) -> list[str]:
+    """An id for each annotation: its name, where no other has it.
 
     An absent or doubled name, as PubTator Central's, which counts anew in some passages, gives way to a free one.
     """
-    ids = dict(zip(names, names, strict=True))
-    if len(ids) == len(names) and "" not in ids:
-        return names, ids
-    counts = Counter(names)
-    ids = {name: name for name in ids if name and counts[name] == 1}
-    taken = set(ids)
+    if len(set(names)) == len(names) and "" not in names:
+        return names
+    own = _own(names)
+    taken = set(own)
     identities: list[str] = []
     free = 1
     for number, name in enumerate(names, start=1):
-        if name not in ids:
+        if name not in own:
             free = max(free, number)
             while (name := f"T{free}") in taken:
                 free += 1
             taken.add(name)
         identities.append(name)
-    return identities, ids
+    return identities
+
+
+def _own(names: list[str]) -> dict[str, str]:
+    """The names that belong to one annotation alone: what a relation may call it by, and so its id."""
+    return {name: name for name, count in Counter(names).items() if name and count == 1}
+
+
+def _names(plain: biocxml.Plain) -> list[str]:
+    return [*plain.annotations.ids, *(odd.id for odd in plain.odd)]
 
 
 def _passage(start: int, end: int, infons: _Json, sentences: list[_Json]) -> Passage:

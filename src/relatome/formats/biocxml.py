@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from lxml import etree
 
@@ -30,46 +31,46 @@ HEADER = ("source", "date", "key")
 
 _CHUNK_BYTES = 1 << 16
 _MOST_BYTES = 64 * 1024 * 1024  # of one document; what is longer is lxml's to refuse
-_MOST_FORMS = 4  # of annotations, that are looked for in a file
+_MOST_FORMS = 8  # of annotations, that are looked for in a file
 _ENOUGH = 3  # annotations of another form in one document: it is worth learning
-_MARKS = "".join(map(chr, range(_MOST_FORMS + 1)))
-_NO_MARKS = bytes(range(_MOST_FORMS + 1, 256))
-_MOST_KNOWN, _LONGEST_KNOWN = 1000, 500  # texts of infons remembered, and how long they may be
+_MARKS = "\0\1"
+_NO_MARKS = bytes(range(2, 256))
+_MOST_KNOWN, _LONGEST_KNOWN = 4000, 500  # texts of infons remembered, and how long they may be
 _BLANKS = b" \t\r\n"
 _END = b"</document>"
-_ILLEGAL = bytes(byte for byte in range(32) if byte not in _BLANKS)
+_ILLEGAL_AND_CR = bytes(byte for byte in range(32) if byte not in b" \t\n")
 
+# A passage's offset, text and infons, and offset, text and infons of each of its sentences.
+Section = tuple[int, str, _Json, Sequence[tuple[int, str, _Json]]]
 # A relation's id, its infons, and the reference and the role of each of its nodes.
 Linked = tuple[str, _Json, list[tuple[str, str]]]
 
 
-class Section(NamedTuple):
-    """A passage's offset, text and infons, and offset, text and infons of each of its sentences."""
-
-    offset: int
-    text: str
-    infons: _Json
-    sentences: list[tuple[int, str, _Json]]
-
-
 class Annotations(NamedTuple):
-    """The annotations of one form: the keys of their infons, and columns of what they say."""
+    """The annotations of the usual forms, in columns; their infons are text yet, for ``infons_in``."""
 
-    keys: tuple[str, ...]
     ids: list[str]
-    values: list[tuple[str, ...]]
+    infons: list[str]
     offsets: list[int]
     lengths: list[int]
     texts: list[str]
 
 
 class Odd(NamedTuple):
-    """An annotation of another form: its id, its infons, offset and length of each of its locations, and its text."""
+    """Another annotation: its id, its infons, offset and length of each of its locations, and its text."""
 
     id: str
-    infons: _Json
+    infons: str
     numbers: tuple[int, ...]
     text: str
+
+
+class Relations(NamedTuple):
+    """The relations of one form, without nodes: the keys of their infons, their ids, and what each says."""
+
+    keys: tuple[str, ...]
+    ids: list[str]
+    values: list[tuple[str, ...]]
 
 
 class Plain(NamedTuple):
@@ -78,11 +79,11 @@ class Plain(NamedTuple):
     id: str
     infons: _Json
     sections: list[Section]
-    annotations: list[Annotations]
+    annotations: Annotations
     odd: list[Odd]
     order: bytes
-    """For each annotation, as they stand in the document, which of the forms it has; the odd ones come after these."""
-    relations: list[Linked]
+    """Where there are odd ones, 0 or 1 for each annotation as they stand in the document: whether it is odd."""
+    relations: Relations | list[Linked]
 
 
 class Found(NamedTuple):
@@ -111,36 +112,41 @@ def documents(path: str | Path) -> Iterator[Found]:
     forms = _Forms()
     start: bytes | None = None  # what stands before the first document
     header: _Json = {}
-    buffer = bytearray()
-    line, searched = 1, 0
+    pieces: list[bytes] = []  # of a document that has not ended yet
+    held = 0
+    line = 1
     with opened(path) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
-            buffer += chunk
-            while (end := buffer.find(_END, searched)) >= 0:
-                data = bytes(buffer[: end + len(_END)])
+            if pieces:  # the end may lie across two chunks
+                chunk = pieces[-1][-len(_END) :] + chunk
+                pieces[-1] = pieces[-1][: -len(_END)]
+            *ended, rest = chunk.split(_END)
+            for index, piece in enumerate(ended):
+                data = b"".join((*pieces, piece, _END))
+                pieces.clear()
                 if start is None:
                     opening = _OPENING.match(data)
                     start = opening[0] if opening and b"]]>" not in opening[0] else b""
                     header = _header(start)
                     line += start.count(b"\n")
                     data = data[len(start) :]
-                    del buffer[: len(start)]
                 inner = data.lstrip(_BLANKS)
-                begin = line + data.count(b"\n", 0, len(data) - len(inner))
+                line += data.count(b"\n", 0, len(data) - len(inner))
                 plain = _taken_apart(inner, forms) if start else None
                 element = None if plain or not start else _parsed(inner)
                 if plain is None and element is None:
-                    yield from _by_lxml(path, start, bytes(buffer), stream, line - 1 - start.count(b"\n"))
+                    left = b"".join((inner, *(each + _END for each in ended[index + 1 :]), rest))
+                    yield from _by_lxml(path, start, left, stream, line - 1 - start.count(b"\n"))
                     return
-                yield Found(begin, dict(header), plain, inner, element)
-                line = begin + inner.count(b"\n")
-                del buffer[: len(data)]
-                searched = 0
-            searched = max(0, len(buffer) - len(_END))
-            if len(buffer) > _MOST_BYTES:
+                yield Found(line, dict(header), plain, inner, element)
+                line += inner.count(b"\n")
+            pieces.append(rest)
+            held = len(rest) if ended else held + len(chunk)
+            if held > _MOST_BYTES:
                 break
-        if not start or chunk or not _CLOSING.fullmatch(buffer):
-            yield from _by_lxml(path, start or b"", bytes(buffer), stream, line - 1 - (start or b"").count(b"\n"))
+        left = b"".join(pieces)
+        if not start or chunk or not _CLOSING.fullmatch(left):
+            yield from _by_lxml(path, start or b"", left, stream, line - 1 - (start or b"").count(b"\n"))
 
 
 class _Rejoined:
@@ -204,84 +210,107 @@ def _header(start: bytes) -> _Json:
     text = start.decode("ascii", "ignore").replace("\r\n", "\n").replace("\r", "\n")
     header: _Json = dict(re.findall(r"<(source|date|key)>([^<]+)<", text))
     if "<infon" in text:
-        header["infons"] = _infons(text[text.index("<infon") :], escaped=False)
+        header["infons"] = infons_in(text[text.index("<infon") :])
     return header
 
 
 # ------------------------------------------------------------------------------------------- one document's text
 
 
-class _Unusual(Exception):
+class Unusual(Exception):
     """The document is not of the usual shape."""
 
 
 class _Form:
-    """What annotations, or relations, of this file look like: an expression made of one of them."""
+    """What relations of this file look like: an expression made of one of them."""
 
     def __init__(self) -> None:
         self.pattern: re.Pattern[str] | None = None
         self.keys: tuple[str, ...] = ()
         self.nodes = 0
-        self.turned = False  # length before offset, role before reference
+        self.turned = False  # role before reference
 
-    def learn(self, example: str) -> bool:
-        """Take an element that the general expression knows for the form of those to come, if it is a simple one."""
-        is_annotation = example.startswith("<annotation")
-        if "/>" in example.split("<location")[0].split("<node")[0] or example.count("<location") != is_annotation:
-            return False
-        # Every second piece is a value: what goes round it stays, what it was does not.
-        pieces = [
-            _PLACES[piece[0]](piece) if index % 2 else re.escape(piece)
-            for index, piece in enumerate(_VALUES.split(example.rstrip()))
-        ]
-        self.pattern = re.compile("".join(pieces) + _W)
-        self.keys = tuple(re.findall(r"""<infon key=["']([^"']*)""", example))
+    def learn(self, example: str) -> None:
+        """Take a relation that the general expression knows for the form of those to come, if it is a simple one."""
+        if "/>" in example.split("<node")[0]:
+            return
+        self.pattern = re.compile(_expression(example.rstrip()) + _W)
+        self.keys = _keys(example)
         self.nodes = example.count("<node ")
-        self.turned = bool(re.search(r"<location length|<node role", example))
-        return True
+        self.turned = "<node role" in example
+
+
+class _AnnotationForm:
+    """What annotations of this file look like: alike but for their infons, of which there are several kinds."""
+
+    def __init__(self) -> None:
+        self.pattern: re.Pattern[str] | None = None
+        self.turned = False  # length before offset
+        self._round: tuple[str, str] | None = None
+        self._kinds: list[str] = []
+
+    def learn(self, found: re.Match[str]) -> None:
+        """Look for annotations like this one, too, if it is a simple one."""
+        start, infons, end = (found[0][slice(*part)] for part in _parts(found))
+        around = (_expression(start), _expression(end.rstrip()) + _W)
+        if "/>" in infons or end.count("<location") != 1 or len(self._kinds) == _MOST_FORMS:
+            return
+        if self._round not in (None, around):
+            return
+        self._round = around
+        self._kinds.append(_expression(infons).replace("([^<]*)", "[^<]*"))
+        self.turned = "<location length" in end
+        self.pattern = re.compile(f"{around[0]}({'|'.join(self._kinds)}){around[1]}")
+
+
+def _parts(found: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """Where an annotation's beginning, its infons and its end stand in it."""
+    start, end = (place - found.start() for place in found.span("infons"))
+    yield from ((0, start), (start, end), (end, len(found[0])))
+
+
+def _expression(example: str) -> str:
+    """The expression for what is like an example: every value may be another one, what goes round it stays."""
+    pieces = enumerate(_VALUES.split(example))
+    return "".join(_PLACES[piece[0]](piece) if index % 2 else re.escape(piece) for index, piece in pieces)
+
+
+def _keys(example: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"""<infon key=["']([^"']*)""", example))
 
 
 class _Forms:
     """What this file's annotations and relations look like, and what infons in it say."""
 
     def __init__(self) -> None:
-        self.annotations: list[_Form] = []
+        self.annotation = _AnnotationForm()
         self.relation = _Form()
         self._infons: dict[str, _Json] = {}
 
-    def learn(self, example: str) -> None:
-        """Look for annotations like this one, too."""
-        form = _Form()
-        if len(self.annotations) < _MOST_FORMS and form.learn(example):
-            self.annotations.append(form)
-
     def infons(self, text: str) -> _Json:
         """The infons in a text, not to be changed; most of them come again and again."""
-        if len(text) > _LONGEST_KNOWN:
-            return _infons(text, True)
         known = self._infons.get(text)
         if known is None:
-            known = _infons(text, True)
-            if len(self._infons) >= _MOST_KNOWN:
-                self._infons.clear()
-            self._infons[text] = known
+            known = infons_in(text)
+            if len(text) <= _LONGEST_KNOWN:
+                if len(self._infons) >= _MOST_KNOWN:
+                    self._infons.clear()
+                self._infons[text] = known
         return known
 
 
-def _taken_apart(data: bytes, forms: _Forms) -> Plain | None:
+def _taken_apart(original: bytes, forms: _Forms) -> Plain | None:
     """A document's parts; ``None`` where it is not of the usual shape to the last character."""
-    if len(data.translate(None, _ILLEGAL)) != len(data):
+    # Line ends of two characters become one: XML says so. A lone CR would, too, but it is rare: lxml reads it.
+    data = original.translate(None, _ILLEGAL_AND_CR)
+    if len(data) < len(original) and original.count(b"\r\n") != len(original) - len(data):
         return None
     # One byte is looked for much faster than two or three. U+FFFE and U+FFFF are no characters of XML.
     if (b"]" in data and b"]]>" in data) or (b"\xef" in data and b"\xef\xbf" in data):
         return None
-    if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n")
-        if b"\r" in data:
-            data = data.replace(b"\r", b"\n")
     try:
         return _plain(data.decode(), forms)
-    except (UnicodeDecodeError, _Unusual):
+    except (UnicodeDecodeError, Unusual):
         return None
 
 
@@ -289,69 +318,59 @@ def _plain(text: str, forms: _Forms) -> Plain:
     """The parts of a document's text, the short way where it is the usual one."""
     opening = _DOCUMENT.match(text)
     if opening is None:
-        raise _Unusual
+        raise Unusual
     escaped = "&" in text
     identity, infons = opening.groups()
     bare, annotations, odd = _annotations(text[opening.end() :], forms, escaped)
-    several = len(annotations) + bool(odd) > 1
-    order = bare.encode().translate(None, _NO_MARKS) if several else b""
-    sections = relations = None
+    order = bare.encode().translate(None, _NO_MARKS) if odd else b""
+    sections: list[Section] | None = None
+    relations: Relations | list[Linked] | None = None
     if "<sentence" not in bare:
         sections, rest = _sections(bare, forms, escaped)
         relations = _linked(rest, forms.relation, escaped)
     if sections is None or relations is None:
         sections, relations = _walked(bare, forms, escaped)
-    return Plain(_clear(identity, escaped), _infons(infons, escaped), sections, annotations, odd, order, relations)
+    return Plain(_clear(identity, escaped), infons_in(infons), sections, annotations, odd, order, relations)
 
 
-def _annotations(text: str, forms: _Forms, escaped: bool) -> tuple[str, list[Annotations], list[Odd]]:
-    """A document's annotations by their forms, and its text without them.
+def _annotations(text: str, forms: _Forms, escaped: bool) -> tuple[str, Annotations, list[Odd]]:
+    """A document's annotations, and its text without them.
 
-    A character that no document has stands for each: U+0000 for one of the first form there is, U+0001 ... so that the
-    order is not lost.
+    A character that no document has stands for each, so that their order is not lost: U+0000 or, for the odd, U+0001.
     """
-    groups: list[Annotations] = []
-    for form in forms.annotations:
-        if form.pattern is None or "<annotation" not in text:
-            break
-        pieces = form.pattern.split(text)
-        if len(pieces) == 1:
-            continue
-        step = form.pattern.groups + 1
-        bare = chr(len(groups)).join(pieces[::step])
-        columns = [pieces[place::step] for place in range(2, step)]
-        if escaped and text.count("&") > bare.count("&"):
-            columns = [[_clear(value, True) for value in column] for column in columns]
-        *infons, one, two, texts = columns
-        values: list[tuple[str, ...]] = list(zip(*infons, strict=True)) if infons else [()] * len(texts)
-        offsets, lengths = list(map(int, one)), list(map(int, two))
+    form = forms.annotation
+    usual = Annotations([], [], [], [], [])
+    pieces = form.pattern.split(text) if form.pattern else [text]
+    if len(pieces) > 1:
+        offsets, lengths, texts = list(map(int, pieces[3::6])), list(map(int, pieces[4::6])), pieces[5::6]
         if form.turned:
             offsets, lengths = lengths, offsets
-        groups.append(Annotations(form.keys, pieces[1::step], values, offsets, lengths, texts))
-        text = bare
+        if escaped and "&" in "".join(texts):
+            texts = [_clear(value, True) for value in texts]
+        usual = Annotations(pieces[1::6], pieces[2::6], offsets, lengths, texts)
+        text = "\0".join(pieces[::6])
     odd: list[Odd] = []
     if "<annotation" in text:
-        mark = chr(len(groups))
 
         def take(found: re.Match[str]) -> str:
-            odd.append(_odd(found, forms, escaped))
+            odd.append(_odd(found, escaped))
             if len(odd) == _ENOUGH:
-                forms.learn(found[0])
-            return mark
+                form.learn(found)
+            return "\1"
 
         text = _ANNOTATION.sub(take, text)
         if "<annotation" in text:
-            raise _Unusual
-    return text, groups, odd
+            raise Unusual
+    return text, usual, odd
 
 
-def _odd(found: re.Match[str], forms: _Forms, escaped: bool) -> Odd:
+def _odd(found: re.Match[str], escaped: bool) -> Odd:
     numbers: list[int] = []
     for first, _, one, second, _, other in _LOCATION.findall(found["locations"]):
         if first == second:
-            raise _Unusual
+            raise Unusual
         numbers += (int(one), int(other)) if first == "offset" else (int(other), int(one))
-    return Odd(found["id"], forms.infons(found["infons"]), tuple(numbers), _clear(found["text"], escaped))
+    return Odd(found["id"], found["infons"], tuple(numbers), _clear(found["text"], escaped))
 
 
 def _sections(bare: str, forms: _Forms, escaped: bool) -> tuple[list[Section] | None, str]:
@@ -359,14 +378,14 @@ def _sections(bare: str, forms: _Forms, escaped: bool) -> tuple[list[Section] | 
     pieces = _WHOLE_PASSAGE.split(bare)
     if any(pieces[:-1:4]):
         return None, ""
-    infons, offsets, texts = map(forms.infons, pieces[1::4]), map(int, pieces[2::4]), pieces[3::4]
-    if escaped:
-        texts = [_clear(text, True) if text else "" for text in texts]
-    sentences: list[list[tuple[int, str, _Json]]] = [[] for _ in texts]
-    return list(map(Section, offsets, [text or "" for text in texts], infons, sentences)), pieces[-1]
+    texts: list[str | None] = pieces[3::4]
+    if escaped or None in texts:
+        texts = [_clear(text or "", escaped) for text in texts]
+    infons = map(forms.infons, pieces[1::4])
+    return list(zip(map(int, pieces[2::4]), cast("list[str]", texts), infons, repeat(()), strict=False)), pieces[-1]
 
 
-def _linked(rest: str, form: _Form, escaped: bool) -> list[Linked] | None:
+def _linked(rest: str, form: _Form, escaped: bool) -> Relations | list[Linked] | None:
     """The relations of the usual form that a text consists of, up to the end of the document."""
     if form.pattern is None or "<relation" not in rest:
         return [] if _LAST.fullmatch(rest) else None
@@ -374,77 +393,84 @@ def _linked(rest: str, form: _Form, escaped: bool) -> list[Linked] | None:
     step = form.pattern.groups + 1
     if any(pieces[:-1:step]) or not _LAST.fullmatch(pieces[-1]):
         return None
-    values: list[list[str]] = [pieces[place::step] for place in range(1, step)]
-    return [_link(form, row, escaped) for row in zip(*values, strict=True)]
+    values = [pieces[place::step] for place in range(2, step)]
+    if escaped and "&" in rest:
+        values = [[_clear(value, True) for value in column] for column in values]
+    rows: list[tuple[str, ...]] = list(zip(*values, strict=True))
+    if form.nodes:
+        return [_link(form, identity, row) for identity, row in zip(pieces[1::step], rows, strict=True)]
+    return Relations(form.keys, pieces[1::step], rows)
 
 
 def _walked(bare: str, forms: _Forms, escaped: bool) -> tuple[list[Section], list[Linked]]:
     """The passages and relations of any document that has the usual elements."""
-    sections: list[Section] = []
+    sections: list[tuple[int, str, _Json, list[tuple[int, str, _Json]]]] = []
     relations: list[Linked] = []
     inner: list[Linked] = []  # relations in passages
     place = "document"
     at = 0
     while at < len(bare):
         # What a passage says itself comes before what its sentences say, in JSON too: other orders are for lxml.
-        is_open = place == "sentence" or (place == "passage" and not sections[-1].sentences)
+        is_open = place == "sentence" or (place == "passage" and not sections[-1][3])
         if bare[at] in _MARKS and is_open:
             found = _ANNOTATIONS.match(bare, at)
         elif bare.startswith("</", at):
             found = _CLOSED.match(bare, at)
             if found is None or found[1] != place:
-                raise _Unusual
+                raise Unusual
             place = _AROUND[place]
         elif bare.startswith("<passage>", at) and place == "document":
             found, place = _PASSAGE.match(bare, at), "passage"
             if found is None:
-                raise _Unusual
+                raise Unusual
             infons, offset, content = found.groups()
-            sections.append(Section(int(offset), _clear(content or "", escaped), _infons(infons, escaped), []))
+            sections.append((int(offset), _clear(content or "", escaped), infons_in(infons), []))
         elif bare.startswith("<sentence>", at) and place == "passage":
             found, place = _SENTENCE.match(bare, at), "sentence"
             if found is None:
-                raise _Unusual
-            sections[-1].sentences.append((int(found[2]), _clear(found[3], escaped), _infons(found[1], escaped)))
+                raise Unusual
+            sections[-1][3].append((int(found[2]), _clear(found[3], escaped), infons_in(found[1])))
         elif bare.startswith("<relation", at) and (is_open or place == "document"):
             found = _RELATION.match(bare, at)
             if found is None:
-                raise _Unusual
+                raise Unusual
             (relations if place == "document" else inner).append(_relation(found, forms.relation, escaped))
         else:
-            raise _Unusual
+            raise Unusual
         assert found is not None
         at = found.end()
     if place:
-        raise _Unusual
-    return sections, relations + inner
+        raise Unusual
+    return list(sections), relations + inner
 
 
 def _relation(found: re.Match[str], form: _Form, escaped: bool) -> Linked:
     nodes: list[tuple[str, str]] = []
     for first, _, one, second, _, other in _NODE.findall(found["nodes"]):
         if first == second:
-            raise _Unusual
+            raise Unusual
         nodes.append((one, other) if first == "refid" else (other, one))
     if found["id"] is not None and form.pattern is None:
         form.learn(found[0])
-    return found["id"] or "", _infons(found["infons"], escaped), nodes
+    return found["id"] or "", infons_in(found["infons"]), nodes
 
 
-def _link(form: _Form, row: tuple[str, ...], escaped: bool) -> Linked:
-    """A relation of the usual form, from what its expression found."""
-    if escaped:
-        row = (row[0], *[_clear(value, True) for value in row[1:]])
-    infons = dict(zip(form.keys, row[1:], strict=False))
-    if not form.nodes:
-        return row[0], infons, []
-    ends = row[len(form.keys) + 1 :]
+def _link(form: _Form, identity: str, row: tuple[str, ...]) -> Linked:
+    """A relation of nodes of the usual form, from what its expression found."""
+    ends = row[len(form.keys) :]
     nodes = list(zip(ends[::2], ends[1::2], strict=True))
-    return row[0], infons, [(one, other) for other, one in nodes] if form.turned else nodes
+    infons = dict(zip(form.keys, row, strict=False))
+    return identity, infons, [(one, other) for other, one in nodes] if form.turned else nodes
 
 
-def _infons(text: str, escaped: bool) -> _Json:
-    return {key: _clear(value, escaped) for _, key, value in _INFON.findall(text)}
+def infons_in(text: str) -> _Json:
+    """The infons in a text of what can be infons and nothing else."""
+    found = _INFON.findall(text)
+    if len(found) < text.count("<infon "):
+        raise Unusual
+    if "&" in text:
+        return {key: _clear(value, True) for _, key, value in found}
+    return {key: value for _, key, value in found}
 
 
 def _clear(text: str, escaped: bool) -> str:
@@ -457,11 +483,11 @@ def _character(found: re.Match[str]) -> str:
     if name:
         return _NAMED[name]
     if decimal is None and hexadecimal is None:
-        raise _Unusual  # a lone &, or an entity that only a document type could explain
+        raise Unusual  # a lone &, or an entity that only a document type could explain
     number = int(decimal) if decimal else int(hexadecimal, 16)
     if number in (9, 10, 13) or 0x20 <= number < 0xD800 or 0xE000 <= number < 0xFFFE or 0x10000 <= number < 0x110000:
         return chr(number)
-    raise _Unusual
+    raise Unusual
 
 
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
@@ -486,9 +512,10 @@ _DOCUMENT = re.compile(rf"<document>{_W}<id>([^<]*)</id>{_W}((?:{_ANY_INFON})*)"
 _PASSAGE = re.compile(
     rf"<passage>{_W}((?:{_ANY_INFON})*)<offset>({_NUMBER})</offset>{_W}(?:<text>([^<]*)</text>{_W}|<text ?/>{_W})?"
 )
+# Its infons are looked at only once where they come again, so here they may be anything that could be infons.
 _WHOLE_PASSAGE = re.compile(
-    rf"<passage>{_W}((?:{_ANY_INFON})*)<offset>({_NUMBER})</offset>{_W}(?:<text>([^<]*)</text>{_W}|<text ?/>{_W})?"
-    rf"[{_MARKS}]*</passage>{_W}"
+    rf"<passage>{_W}((?:<infon [^<>]*>[^<]*</infon>{_W})*)<offset>({_NUMBER})</offset>{_W}"
+    rf"(?:<text>([^<]*)</text>{_W}|<text ?/>{_W})?[{_MARKS}]*</passage>{_W}"
 )
 _ANNOTATIONS = re.compile(f"[{_MARKS}]+")
 _LAST = re.compile(rf"</document>{_W}")
