@@ -64,7 +64,7 @@ _LISTS: dict[str, tuple[str, ...]] = {
     "node": (),
 }
 _UNITS = (("bytes", "utf-8", 1), ("UTF-16 units", "utf-16-le", 2))
-_MOST_DESCRIPTIONS = 10_000  # of annotations, kept because most are said again and again
+_MOST_DESCRIPTIONS = 4_000  # of annotations, kept because most are said again and again
 
 
 def read(
@@ -350,10 +350,7 @@ def _plain_document(plain: biocxml.Plain, header: _Json, memory: _Memory) -> Doc
                 sentences.append(Span(at, length))
         ends.append(length)
     text = "".join(parts)
-    try:
-        mentions = _plain_mentions(plain, text, memory)
-    except biocxml.Unusual:  # infons that only look like some
-        return None
+    mentions = _plain_mentions(plain, text, memory)
     if mentions is None:
         return None
     relations: Iterable[Relation] | None = None
@@ -532,7 +529,8 @@ class _Layout:
             lost = next(end for end, _ in each[2] if end in gone)
             self._wrong(FormatError(f"relation {each[0]!r} names {lost!r}, which was left out"))
             links.remove(each)
-        relations, kept = _relations(links, ids, self._wrong if self.on_repair else None)
+        several = {str(record.get("id") or "") for record in self.annotations} - ids.keys() - gone
+        relations, kept = _relations(links, ids, self._wrong if self.on_repair else None, several)
         infons = _infons(self.record)
         rest = infons.pop(KEY, None)
         said = Document(
@@ -691,7 +689,10 @@ def _mention(record: _Json, identity: str, text: str, on_repair: OnReject | None
 
 
 def _relations(
-    links: list[biocxml.Linked], ids: Mapping[str, str], on_repair: OnReject | None
+    links: list[biocxml.Linked],
+    ids: Mapping[str, str],
+    on_repair: OnReject | None,
+    several: Collection[str] = (),
 ) -> tuple[tuple[Relation, ...], list[_Json]]:
     """The relations between two mentions or two concepts, and the others as they are."""
     relations: list[Relation] = []
@@ -701,7 +702,7 @@ def _relations(
     for name, infons, nodes in links:
         identity = name or f"R{len(relations) + 1}"
         try:
-            relation = _relation(identity, infons, nodes, ids, names)
+            relation = _relation(identity, infons, nodes, ids, names, several)
         except InputError as problem:
             if on_repair is None:
                 raise
@@ -720,7 +721,12 @@ def _relations(
 
 
 def _relation(
-    identity: str, infons: _Json, nodes: list[tuple[str, str]], ids: Mapping[str, str], names: Collection[str]
+    identity: str,
+    infons: _Json,
+    nodes: list[tuple[str, str]],
+    ids: Mapping[str, str],
+    names: Collection[str],
+    several: Collection[str] = (),
 ) -> Relation | None:
     """A relation between two mentions or two concepts; ``None`` for anything else."""
     roles = None
@@ -733,7 +739,8 @@ def _relation(
     if nodes and roles != _CONCEPT_ROLES[2]:
         lost = next((end for end, _ in nodes if end not in ids and end not in names), None)
         if lost is not None:
-            raise FormatError(f"relation {identity!r} names {lost!r}, which is no annotation of this document")
+            what = "the id of several annotations" if lost in several else "no annotation of this document"
+            raise FormatError(f"relation {identity!r} names {lost!r}, which is {what}")
         if len(nodes) != 2 or nodes[0][0] not in ids or nodes[1][0] not in ids:
             return None
         head, tail = ids[nodes[0][0]], ids[nodes[1][0]]
@@ -803,7 +810,6 @@ def _recounted(record: _Json, encoding: str, size: int) -> _Json | None:
             ]
         return part
 
-    record = copy.deepcopy(record)
     try:
         for passage in _records(record, "passages"):
             content = str(passage.get("text") or "")
@@ -815,6 +821,7 @@ def _recounted(record: _Json, encoding: str, size: int) -> _Json | None:
                     lay(str(sentence.get("text") or ""), _number(sentence, "offset", ""))
         if units == characters:
             return None  # they are the same
+        record = copy.deepcopy(record)
         passages = []
         for passage in _records(record, "passages"):
             passages.append(moved(passage))

@@ -217,7 +217,7 @@ def _header(start: bytes) -> _Json:
 # ------------------------------------------------------------------------------------------- one document's text
 
 
-class Unusual(Exception):
+class _Unusual(Exception):
     """The document is not of the usual shape."""
 
 
@@ -310,7 +310,7 @@ def _taken_apart(original: bytes, forms: _Forms) -> Plain | None:
         return None
     try:
         return _plain(data.decode(), forms)
-    except (UnicodeDecodeError, Unusual):
+    except (UnicodeDecodeError, _Unusual):
         return None
 
 
@@ -318,7 +318,7 @@ def _plain(text: str, forms: _Forms) -> Plain:
     """The parts of a document's text, the short way where it is the usual one."""
     opening = _DOCUMENT.match(text)
     if opening is None:
-        raise Unusual
+        raise _Unusual
     escaped = "&" in text
     identity, infons = opening.groups()
     bare, annotations, odd = _annotations(text[opening.end() :], forms, escaped)
@@ -347,7 +347,7 @@ def _annotations(text: str, forms: _Forms, escaped: bool) -> tuple[str, Annotati
             offsets, lengths = lengths, offsets
         if escaped and "&" in "".join(texts):
             texts = [_clear(value, True) for value in texts]
-        usual = Annotations(pieces[1::6], pieces[2::6], offsets, lengths, texts)
+        usual = Annotations(pieces[1::6], _sound(pieces[2::6], escaped), offsets, lengths, texts)
         text = "\0".join(pieces[::6])
     odd: list[Odd] = []
     if "<annotation" in text:
@@ -360,17 +360,26 @@ def _annotations(text: str, forms: _Forms, escaped: bool) -> tuple[str, Annotati
 
         text = _ANNOTATION.sub(take, text)
         if "<annotation" in text:
-            raise Unusual
+            raise _Unusual
     return text, usual, odd
+
+
+def _sound(infons: list[str], escaped: bool) -> list[str]:
+    """The texts of infons as they are: they are read later, but what is wrong in them is found now."""
+    if escaped and "&" in "".join(infons):
+        for text in infons:
+            if "&" in text:
+                infons_in(text)
+    return infons
 
 
 def _odd(found: re.Match[str], escaped: bool) -> Odd:
     numbers: list[int] = []
     for first, _, one, second, _, other in _LOCATION.findall(found["locations"]):
         if first == second:
-            raise Unusual
+            raise _Unusual
         numbers += (int(one), int(other)) if first == "offset" else (int(other), int(one))
-    return Odd(found["id"], found["infons"], tuple(numbers), _clear(found["text"], escaped))
+    return Odd(found["id"], _sound([found["infons"]], escaped)[0], tuple(numbers), _clear(found["text"], escaped))
 
 
 def _sections(bare: str, forms: _Forms, escaped: bool) -> tuple[list[Section] | None, str]:
@@ -417,30 +426,30 @@ def _walked(bare: str, forms: _Forms, escaped: bool) -> tuple[list[Section], lis
         elif bare.startswith("</", at):
             found = _CLOSED.match(bare, at)
             if found is None or found[1] != place:
-                raise Unusual
+                raise _Unusual
             place = _AROUND[place]
         elif bare.startswith("<passage>", at) and place == "document":
             found, place = _PASSAGE.match(bare, at), "passage"
             if found is None:
-                raise Unusual
+                raise _Unusual
             infons, offset, content = found.groups()
             sections.append((int(offset), _clear(content or "", escaped), infons_in(infons), []))
         elif bare.startswith("<sentence>", at) and place == "passage":
             found, place = _SENTENCE.match(bare, at), "sentence"
             if found is None:
-                raise Unusual
+                raise _Unusual
             sections[-1][3].append((int(found[2]), _clear(found[3], escaped), infons_in(found[1])))
         elif bare.startswith("<relation", at) and (is_open or place == "document"):
             found = _RELATION.match(bare, at)
             if found is None:
-                raise Unusual
+                raise _Unusual
             (relations if place == "document" else inner).append(_relation(found, forms.relation, escaped))
         else:
-            raise Unusual
+            raise _Unusual
         assert found is not None
         at = found.end()
     if place:
-        raise Unusual
+        raise _Unusual
     return list(sections), relations + inner
 
 
@@ -448,7 +457,7 @@ def _relation(found: re.Match[str], form: _Form, escaped: bool) -> Linked:
     nodes: list[tuple[str, str]] = []
     for first, _, one, second, _, other in _NODE.findall(found["nodes"]):
         if first == second:
-            raise Unusual
+            raise _Unusual
         nodes.append((one, other) if first == "refid" else (other, one))
     if found["id"] is not None and form.pattern is None:
         form.learn(found[0])
@@ -467,7 +476,7 @@ def infons_in(text: str) -> _Json:
     """The infons in a text of what can be infons and nothing else."""
     found = _INFON.findall(text)
     if len(found) < text.count("<infon "):
-        raise Unusual
+        raise _Unusual
     if "&" in text:
         return {key: _clear(value, True) for _, key, value in found}
     return {key: value for _, key, value in found}
@@ -483,11 +492,11 @@ def _character(found: re.Match[str]) -> str:
     if name:
         return _NAMED[name]
     if decimal is None and hexadecimal is None:
-        raise Unusual  # a lone &, or an entity that only a document type could explain
+        raise _Unusual  # a lone &, or an entity that only a document type could explain
     number = int(decimal) if decimal else int(hexadecimal, 16)
     if number in (9, 10, 13) or 0x20 <= number < 0xD800 or 0xE000 <= number < 0xFFFE or 0x10000 <= number < 0x110000:
         return chr(number)
-    raise Unusual
+    raise _Unusual
 
 
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}

@@ -125,7 +125,7 @@ def fits(start: str) -> bool:
     return bool(re.match(r"[^|\t\n]+\|t\|", start))
 
 
-@lru_cache(maxsize=1 << 14)  # a corpus names the same concepts again and again
+@lru_cache(maxsize=1 << 12)  # a corpus names the same concepts again and again
 def concepts_of(column: str) -> tuple[str, ...]:
     """The identifiers in a concept column.
 
