@@ -15,6 +15,7 @@ PACKAGE = ROOT / "src" / "relatome"
 MAP = re.compile(r"(?<=^```text\nsrc/relatome/\n).*?(?=^```)", flags=re.DOTALL | re.MULTILINE)
 DATA = {  # what cannot say it itself
     "corpora/catalogue/": "one TOML file is one corpus: files, checksums, types, splits, terms",
+    "corpora/catalogue/merged/": "several corpora read as one: which label of each becomes which, with a reason for each line",
     "default/": "the small model that ships inside the wheel, with its card",
 }
 COLUMN = 26
@@ -45,6 +46,8 @@ def _under(folder: Path) -> Iterator[str]:
             yield relative + "/"
             if any(path.rglob("*.py")):
                 yield from _under(path)
+            else:
+                yield from (f"{relative}/{inner.name}/" for inner in sorted(path.iterdir()) if inner.is_dir())
 
 
 def _first_line(path: str) -> str:
