@@ -328,6 +328,36 @@ def test_an_entity_in_utf_16_is_refused(tmp_path: Path) -> None:
         list(pubmed.read(saved(utf_7, tmp_path)))
 
 
+def test_instructions_and_comments_anywhere(tmp_path: Path) -> None:
+    """They divide no text, neither in a file of one piece nor in one of several, and stand between articles as nothing."""
+    text = ARTICLES.read_text(encoding="utf-8")
+    start, end = text.index("<PubmedArticle>"), text.index("<DeleteCitation>")
+    plain = text[:start] + text[start:end] * 30 + text[end:]
+    marked = plain.replace("</PubmedArticle>", "</PubmedArticle><?x y?><!-- </PubmedArticle> -->")
+    marked = (
+        marked.replace("Bødker", "Bød<?x?>k<!-- -->er")
+        .replace("fever", "fe<!-- x --><?y?>ver")
+        .replace("Kidney<", "Kid<?x?>ney<")
+    )
+    assert marked.count("<?x?>") == 60
+    for one, other in zip(
+        pubmed.read(saved(plain, tmp_path)), pubmed.read(saved(marked, tmp_path, "marked")), strict=True
+    ):
+        assert one == other
+    assert list(pubmed.deleted(saved(marked, tmp_path))) == ["9000006", "9000007"]
+
+
+def test_the_same_whatever_the_root_and_the_encoding(tmp_path: Path) -> None:
+    text = ARTICLES.read_text(encoding="utf-8")
+    expected = list(pubmed.read(ARTICLES))
+    for declared, encoding in (("utf-8", "utf-8-sig"), ("UTF-16", "utf-16"), ("US-ASCII", "ascii")):
+        again = text.replace('encoding="UTF-8"', f'encoding="{declared}"').encode(encoding, "xmlcharrefreplace")
+        assert list(pubmed.read(saved(again, tmp_path))) == expected
+    assert list(pubmed.read(saved(text.partition("?>")[2].lstrip(), tmp_path))) == expected
+    alone = text[text.index("<PubmedArticle>") : text.index("</PubmedArticle>") + 16]
+    assert list(pubmed.read(saved(alone, tmp_path))) == expected[:1]
+
+
 def test_articles_before_a_truncation_are_read(tmp_path: Path) -> None:
     data = ARTICLES.read_bytes()
     start, end = data.index(b"<PubmedArticle>"), data.index(b"<DeleteCitation>")
