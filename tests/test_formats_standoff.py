@@ -158,6 +158,72 @@ def test_offsets_survive_a_text_that_pubtator_cannot_lay_out() -> None:
     assert stream.getvalue() == "1|t|Title\n1|a|abstract with lines\n1\t15\t19\twith\tX\t-\n\n"
 
 
+def test_lines_that_are_none_are_left_out_and_told_where_that_is_asked_for(tmp_path: Path) -> None:
+    """As in a public release of tmVar: a mention without its type column, and a line that is no annotation at all."""
+    path = tmp_path / "notes.PubTator"
+    path.write_text(
+        "7|t|A note on p.G17V\n7|a|It is c.51G>T.\n7\t10\t16\tp.G17V\tProteinMutation\tp|SUB|G|17|V\n"
+        "7\t23\t30\tc.51G>T\n7\tp.G17V is common\n7\t23\t30\tc.51G>T\tDNAMutation\tc|SUB|G|51|T;RS#:1234\n"
+    )
+    rejects: list[InputError] = []
+    assert list(pubtator.read(path, on_reject=rejects.append)) == []
+    assert [problem.line for problem in rejects] == [5]
+    told: list[InputError] = []
+    (document,) = pubtator.read(path, on_repair=told.append)
+    assert [(mention.text, mention.concepts) for mention in document.mentions] == [
+        ("p.G17V", ("p|SUB|G|17|V",)),
+        ("c.51G>T", ("c|SUB|G|51|T;RS#:1234",)),
+    ]
+    assert [(problem.path, problem.line, problem.document) for problem in told] == [(str(path), 5, "7")]
+    # The line without a type has the columns of a relation: 23, 30 and the words stand where it has its concepts.
+    assert [(relation.type, relation.head, relation.tail) for relation in document.relations] == [
+        ("23", "30", "c.51G>T")
+    ]
+
+
+def test_pubtator_3_prefixes_and_a_document_without_an_abstract(tmp_path: Path) -> None:
+    path = tmp_path / "notes.pubtator"
+    path.write_text(
+        "7|t|VLZ and nephritis\n7|a|\n7\t0\t3\tVLZ\tChemical\tMESH:X000001|MESH:X000002\n"
+        "7\t8\t17\tnephritis\tDisease\tMESH:X900001,OMIM:900001\n7\tAssociation\tMESH:X000001\tMESH:X900001\n\n"
+        "8|t|Only a title\n8\t7\t12\ttitle\tX\t-\n"
+    )
+    first, second = pubtator.read(path)
+    assert first.mentions[0].concepts == ("MESH:X000001", "MESH:X000002")
+    assert first.mentions[1].concepts == ("MESH:X900001", "OMIM:900001")
+    assert (first.text, [passage.start for passage in first.passages]) == ("VLZ and nephritis ", [0, 18])
+    assert (second.text, len(second.passages)) == ("Only a title", 1)
+    stream = io.StringIO()
+    pubtator.write([first, second], stream)
+    assert stream.getvalue() == path.read_text() + "\n"
+
+
+@pytest.mark.parametrize(("border", "kinds"), [(4, ["title"]), (5, ["title", "abstract"]), (10, ["title"])])
+def test_a_title_ends_only_where_a_blank_follows(border: int, kinds: list[str]) -> None:
+    document = Document(
+        "1",
+        "Title text",
+        passages=(Passage("title", 0, border), Passage("x", border, 10)),
+        mentions=(Mention("T1", 6, 10, "X", "text"),),
+    )
+    again = pubtator.laid_out(document)
+    assert [passage.kind for passage in again.passages] == kinds
+    assert (again.text, again.mentions[0].text) == (document.text, "text")
+
+
+@pytest.mark.parametrize("identity", ["a|b", " a", "a\tb"])
+def test_an_id_that_cannot_begin_a_line(identity: str) -> None:
+    with pytest.raises(FormatError, match="cannot begin a line of PubTator"):
+        pubtator.write([Document(identity, "VLZ")], io.StringIO())
+
+
+def test_a_number_without_end_is_no_offset(tmp_path: Path) -> None:
+    path = tmp_path / "notes.pubtator"
+    path.write_text(f"1|t|VLZ\n1\t0\t{'9' * 5000}\tVLZ\tX\t-\n")
+    with pytest.raises(FormatError, match="no text is as long as 9999"):
+        list(pubtator.read(path))
+
+
 # ---------------------------------------------------------------------------------------------------- ChemProt
 
 

@@ -190,6 +190,9 @@ def _read_archive(
             except InputError as problem:
                 settle(problem, on_reject)
         return
+    if format is None and _is_archive_itself(name := guess(path)):
+        yield from _module(name).read(path, on_reject=on_reject, on_repair=on_repair)
+        return
     with archives.unpacked(path, on_reject=on_reject) as inside:
         renamed = archives.renamed(inside.folder, path)
         reject = None if on_reject is None else _after(renamed, on_reject)
@@ -207,6 +210,9 @@ def _after(change: Callable[[InputError], InputError], told: OnReject) -> OnReje
 def _read_folder(
     folder: Path, format: str | None, split: Split, on_reject: OnReject | None, on_repair: OnReject | None
 ) -> Iterator[Document]:
+    if format is not None and getattr(_module(format), "FOLDERS", False):
+        yield from _module(format).read(folder, on_reject=on_reject, on_repair=on_repair)
+        return
     paths = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name[0] != "."]
     if not paths:
         raise InputError("this folder holds no files", path=folder)

@@ -608,7 +608,7 @@ class _Layout:
 def _identities(names: list[str]) -> list[str]:
     """An id for each annotation: its name, where no other has it.
 
-    An absent or doubled name, as PubTator Central's, which counts anew in some passages, gives way to a free one.
+    An absent or doubled name gives way to a free one.
     """
     if len(set(names)) == len(names) and "" not in names:
         return names
@@ -905,7 +905,7 @@ def _record(document: Document) -> _Json:
     starts = [passage.start for passage in stretches]
     for mention in document.mentions:
         place = max(0, bisect_right(starts, mention.start) - 1)
-        passages[place].setdefault("annotations", []).append(_annotation(mention))
+        passages[place].setdefault("annotations", []).append(_annotation(mention, document.text))
     infons = _object(document.meta.get("infons"))
     infons.pop(KEY, None)
     record: _Json = {"id": document.id, "infons": infons, "passages": passages}
@@ -962,7 +962,7 @@ def _stretch(document: Document, passage: Passage) -> _Json:
     return record
 
 
-def _annotation(mention: Mention) -> _Json:
+def _annotation(mention: Mention, text: str) -> _Json:
     infons: _Json = {"type": mention.type} if mention.type else {}
     kept = _object(mention.meta.get("infons"))
     if not any(key in kept and concepts_of(str(kept[key])) == mention.concepts for key in _CONCEPT_KEYS):
@@ -973,20 +973,17 @@ def _annotation(mention: Mention) -> _Json:
             infons["identifier"] = raw if raw and concepts_of(raw) == mention.concepts else "|".join(mention.concepts)
     infons |= kept
     _add_receipt(infons, mention)
+    spans = sorted(mention.fragments or (mention.span,))  # they are read in their order in the text
+    words = mention.text if len(spans) == 1 else " ".join(text[start:end] for start, end in spans)
     hull = mention.meta.get("text")
+    if len(spans) > 1 and hull == text[spans[0].start : max(span.end for span in spans)]:
+        words = str(hull)  # so some files have it
     return {
         "id": mention.id,
         "infons": infons,
-        "locations": [{"offset": start, "length": end - start} for start, end in mention.fragments or (mention.span,)],
-        "text": hull if isinstance(hull, str) and mention.fragments and _is_hull(mention, hull) else mention.text,
+        "locations": [{"offset": start, "length": end - start} for start, end in spans],
+        "text": words,
     }
-
-
-def _is_hull(mention: Mention, text: str) -> bool:
-    """Whether a text can be the whole stretch of a discontinuous mention, which some files give instead of its parts."""
-    return len(text) == mention.end - mention.start and all(
-        text[start - mention.start : end - mention.start] in mention.text for start, end in mention.fragments
-    )
 
 
 def _relation_record(relation: Relation) -> _Json:

@@ -46,7 +46,7 @@ from relatome.formats.offsets import fitted
 from relatome.formats.remainder import completed, remainder
 
 HOLDS = EVERYTHING
-ARCHIVES = True  # it reads them itself, pair by pair
+ARCHIVES = FOLDERS = True  # it reads them itself, pair by pair, and folders in them, too
 
 _ANNOTATIONS = (".ann", ".a1", ".a2")
 _TARS = (".tar", ".tar.gz", ".tgz")

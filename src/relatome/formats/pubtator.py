@@ -210,7 +210,9 @@ class _Parts:
             raise FormatError(f"expected a line of document {self.id!r}, found {_short(line.text)!r}")
         if text_line:
             self._add_abstract(text_line)
-        elif len(columns) >= 5 and columns[1].isdecimal() and columns[2].isdecimal():
+        elif len(columns) >= 4 and columns[1].isdecimal() and columns[2].isdecimal():
+            if len(columns) == 4:  # no relation is between two numbers
+                raise FormatError(f"a mention line has no type: {_short(line.text)!r}")
             self._add_mention(columns, line)
         elif len(columns) in (4, 5) and all(columns[1:4]):
             self._add_relation(columns)
@@ -314,8 +316,8 @@ def _lines(document: Document) -> Iterator[str]:
         for head in heads:
             for tail in tails:
                 named = [_one_line(each) for each in (relation.type, head, tail)]
-                # One without a name would be no line; one of two numbers and a novelty would be a mention.
-                if all(named) and not (novelty and named[0].isdecimal() and named[1].isdecimal()):
+                # One without a name would be no line; one that begins with two numbers would be a mention.
+                if all(named) and not (named[0].isdecimal() and named[1].isdecimal()):
                     yield "\t".join([identity, *named, *novelty])
 
 
