@@ -167,18 +167,16 @@ def test_lines_that_are_none_are_left_out_and_told_where_that_is_asked_for(tmp_p
     )
     rejects: list[InputError] = []
     assert list(pubtator.read(path, on_reject=rejects.append)) == []
-    assert [problem.line for problem in rejects] == [5]
+    assert [problem.line for problem in rejects] == [4]
     told: list[InputError] = []
     (document,) = pubtator.read(path, on_repair=told.append)
     assert [(mention.text, mention.concepts) for mention in document.mentions] == [
         ("p.G17V", ("p|SUB|G|17|V",)),
         ("c.51G>T", ("c|SUB|G|51|T;RS#:1234",)),
     ]
-    assert [(problem.path, problem.line, problem.document) for problem in told] == [(str(path), 5, "7")]
-    # The line without a type has the columns of a relation: 23, 30 and the words stand where it has its concepts.
-    assert [(relation.type, relation.head, relation.tail) for relation in document.relations] == [
-        ("23", "30", "c.51G>T")
-    ]
+    assert document.relations == ()
+    assert [(problem.path, problem.line, problem.document) for problem in told] == [(str(path), n, "7") for n in (4, 5)]
+    assert "a mention line has no type" in str(told[0])
 
 
 def test_pubtator_3_prefixes_and_a_document_without_an_abstract(tmp_path: Path) -> None:
