@@ -317,7 +317,6 @@ def test_a_mention_across_sentences_is_no_problem(extract: list[str], tiny_model
     "text",
     [
         pytest.param("Lithium caused some tremor in those rats. " * 48_000, id="sentences"),
-        pytest.param("of the and in which " * 105_000, id="no sentence ends", marks=pytest.mark.slow),
     ],
 )
 def test_two_megabytes_in_one_line(text: str, extract: list[str]) -> None:
