@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from relatome.batches import BUDGET
+from relatome.documents import Document
 from relatome.errors import ModelError
 from relatome.models import checkpoint
 from relatome.models.checkpoint import Checkpoint
@@ -187,3 +188,29 @@ def test_an_engine_is_one_function(made: Checkpoint) -> None:
     found = predictor.predict(requests())
     assert_same(found, tiny.predictor(made).predict(requests()))
     assert len(seen) > 5 and len({shape[1] for shape in seen}) > 2
+
+
+def test_of_a_crowded_sentence_the_nearest_pairs_are_asked_about_and_the_others_counted(
+    made: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib
+
+    extraction = importlib.import_module("relatome.extract")
+    asked: list[int] = []
+    predictor = tiny.predictor(made)
+    predict = predictor.predict
+
+    def noted(requests: Any, memory: Any = None) -> Any:
+        asked.extend(len(inputs) for name, inputs in requests.items() if predictor.heads[name].task == "relation")
+        return predict(requests, memory)
+
+    monkeypatch.setattr(predictor, "predict", noted)
+    document = Document("1", ", ".join(tiny.TEXTS[index].rstrip(".") for index in (0, 1, 5) * 3))
+    (free,) = extraction.extract([document], predictor)
+    everything = sum(asked)
+    asked.clear()
+    monkeypatch.setattr(extraction, "MOST_PAIRS", 1)
+    (crowded,) = extraction.extract([document], predictor)
+    assert free.meta["relatome"]["crowded"] == 0
+    assert crowded.mentions == free.mentions
+    assert crowded.meta["relatome"]["crowded"] == everything - sum(asked) > 0
