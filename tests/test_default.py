@@ -14,6 +14,7 @@ import pytest
 
 from relatome import corpora, evaluate, load, predictors
 from relatome.predictors import DEFAULT
+from tests.memory import needs_proc
 
 pytestmark = pytest.mark.slow
 
@@ -68,10 +69,11 @@ def test_every_engine_opens_it(backend: str) -> None:
 
 
 MEMORY = """
-import json, random, resource, sys
+import json, random, sys
 from relatome import load
 from relatome.documents import Document
 from relatome.extract import extract
+from tests.memory import peak_mib
 random.seed(1)
 words = "aspirin induced severe bleeding in patients with renal failure who received kinase inhibitor therapy".split()
 def abstracts(count):
@@ -82,11 +84,12 @@ def abstracts(count):
 peaks = []
 for number, _ in enumerate(extract(abstracts(int(sys.argv[1])), load("default")), start=1):
     if number % 1000 == 0:
-        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        peaks.append(peak_mib())
 print(json.dumps(peaks))
 """
 
 
+@needs_proc
 def test_memory_is_flat() -> None:
     done = subprocess.run([sys.executable, "-c", MEMORY, "10000"], capture_output=True, text=True, check=True)
     peaks = json.loads(done.stdout)

@@ -331,6 +331,22 @@ def test_a_corpus_denies_only_what_it_annotates(world: Path, tmp_path: Path) -> 
     assert all((row.targets["entities"][:, 1] >= 0).any() for row in rows[1])
 
 
+def test_of_a_corpus_some_types_alone_can_be_learned(world: Path, tmp_path: Path) -> None:
+    toy, diseases = settings_of(world).data
+    settings = settings_of(world, data=(dataclasses.replace(toy, types=("Disease",)), diseases))
+    layers, *others = mixture.heads(settings)
+    layers = dataclasses.replace(layers, kind="layers")
+    found = mixture.build(settings, [layers, *others], checkpoint.new(world / "encoder", [tiny.RELATIONS]).pieces, 64)
+    assert layers.labels == ("Chemical", "Disease")
+    assert all((row.targets["entities"][:, 0] == -100).all() for row in found.rows[0])
+    assert all((row.targets["entities"][:, 1] >= 0).any() for row in found.rows[0])
+    tags = start(settings, tmp_path).mixture.annotated
+    assert tags["toy (Disease)", "entities"].tolist() == [True, False, False, True, True]
+    wrong = dataclasses.replace(settings, data=(dataclasses.replace(toy, types=("Gene",)), diseases))
+    with pytest.raises(SettingsError, match="'Gene' cannot be learned from it; it annotates exhaustively: "):
+        mixture.build(wrong, [layers, *others], checkpoint.new(world / "encoder", [tiny.RELATIONS]).pieces, 64)
+
+
 def test_a_corpus_that_teaches_nothing_is_an_error(world: Path, tmp_path: Path) -> None:
     nothing = DataSettings(str(world / "diseases.toml"), ("harm",))
     settings = settings_of(world, heads=(HeadSettings("harm", "classification"),), data=(nothing,))

@@ -5,7 +5,7 @@ The sentence of a corpus that has both entities and relations is one row with bo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,20 +67,21 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
     table = {head.name: head for head in asked}
     for item in settings.data:
         taught = [table[name] for name in item.heads]
-        card = _card(item)
+        card, exhaustive = _card(item), _exhaustive(item)
         rows, seen = [], {"documents": 0, "rows": 0, **{f"{head.name} examples": 0 for head in taught}}
         for document in documents(item, held_out):
             seen["documents"] += 1
             unjudged = tuple(document.meta.get("unjudged", ()))  # a merged corpus: labels this row cannot deny
-            source = f"{card.name} but {', '.join(unjudged)}" if unjudged else card.name
+            name = f"{card.name} ({', '.join(item.types)})" if item.types else card.name
+            source = f"{name} but {', '.join(unjudged)}" if unjudged else name
             for head in taught:
                 if (source, head.name) not in mixture.annotated:
-                    mixture.annotated[source, head.name] = annotated(card, head, unjudged)
+                    mixture.annotated[source, head.name] = annotated(card, head, unjudged, exhaustive)
             for row in _rows(document, taught, pieces, limit, seen):
                 row.source, row.document = source, document.id
                 for head in taught:
                     if head.kind == "layers" and head.name in row.targets:
-                        row.targets[head.name][:, [name not in card.exhaustive for name in head.labels]] = ner.IGNORED
+                        row.targets[head.name][:, [name not in exhaustive for name in head.labels]] = ner.IGNORED
                 rows.append(row)
         seen["rows"] = len(rows)
         if not rows:
@@ -100,15 +101,17 @@ def documents(item: DataSettings, held_out: HeldOut) -> Iterator[Document]:
     yield from held_out.keep(found, corpus=corpus.card.name, leaks=other, ids=corpus.card.ids)
 
 
-def annotated(card: Card, head: Head, unjudged: Sequence[str] = ()) -> Mask:
+def annotated(card: Card, head: Head, unjudged: Sequence[str] = (), exhaustive: Collection[str] | None = None) -> Mask:
     """``(C,)``: the classes whose absence in this corpus means something; the negative class always does.
 
-    ``unjudged`` are labels of the card that a document of it cannot deny.
+    ``unjudged`` are labels of the card that a document of it cannot deny; ``exhaustive`` are the entity types that it
+    can, where those are not all of the card's.
     """
     if head.kind == "layers":  # a layer that is not annotated has no targets at all
         return np.ones(3, dtype=bool)
     if head.kind == "tags":
-        return np.asarray([True] + [name in card.exhaustive for name in head.labels for _ in "BI"])
+        known_types = card.exhaustive if exhaustive is None else exhaustive
+        return np.asarray([True] + [name in known_types for name in head.labels for _ in "BI"])
     if head.task == "relation":
         known = set(card.relations) - set(unjudged)
         return np.asarray([label == NEGATIVE or label in known for label in head.labels])
@@ -164,6 +167,16 @@ def _head(wanted: HeadSettings, cards: Sequence[Card]) -> Head:
         known = sorted({name for card in cards for name in card.labels})
         raise SettingsError([f"heads {wanted.name!r}: no corpus has labels of this name, known: {', '.join(known)}"])
     return Head(wanted.name, "classification", kind, wanted.labels or found)
+
+
+def _exhaustive(item: DataSettings) -> frozenset[str]:
+    """The entity types whose absence in a text of this corpus means something to this run."""
+    known = _card(item).exhaustive
+    unknown = [name for name in item.types if name not in known]
+    if unknown:
+        advice = f"it annotates exhaustively: {', '.join(known) or 'none'}"
+        raise SettingsError([f"data {item.corpus!r}: {unknown[0]!r} cannot be learned from it; {advice}"])
+    return frozenset(item.types or known)
 
 
 def _card(item: DataSettings) -> Card:

@@ -68,6 +68,9 @@ class DataSettings:
         The heads it teaches.
     weight
         How many times it is read in an epoch.
+    types
+        Of the entity types it annotates exhaustively, those that are learned from it; empty: all. Where two corpora
+        mean different things by one name, the better one teaches it alone.
     """
 
     corpus: str
@@ -76,6 +79,7 @@ class DataSettings:
     dev: str = ""
     protocol: str = ""
     weight: float = 1.0
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
