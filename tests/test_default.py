@@ -43,9 +43,10 @@ def test_relations_with_gold_and_predicted_entities(corpus_data: Path) -> None:
 
 @pytest.mark.corpus
 def test_no_test_document_was_trained_on(corpus_data: Path) -> None:
-    counts = load("default").card["training"]["counts"]
-    assert set(counts["left out"]) == {"bc5cdr", "ncbi-disease", "chemprot", "ade"}
-    assert all(corpora.load(name).card.ship for name in counts["left out"])
+    training = load("default").card["training"]
+    learned = {item["corpus"] for item in training["settings"]["data"]}
+    assert set(training["counts"]["left out"]) == learned >= {"bc5cdr", "ncbi-disease", "chemprot", "ade"}
+    assert all(corpora.load(name).card.ship for name in learned)
 
 
 def test_the_folder_is_small() -> None:
@@ -55,9 +56,24 @@ def test_the_folder_is_small() -> None:
 def test_int8_loses_little() -> None:
     from relatome.export import lost_too_much
 
-    rows = load("default").card["int8"]
-    assert {row["corpus"] for row in rows} == {"bc5cdr", "ncbi-disease", "chemprot", "ade"}
+    rows, heads = load("default").card["int8"], load("default").heads
+    assert {row["corpus"] for row in rows} >= {"bc5cdr", "ncbi-disease", "chemprot", "ade"}
+    for name in ("entities", "ade-sentence"):  # no class is left uncompared
+        assert set(heads[name].labels) <= {row["class"] for row in rows if row["task"] == heads[name].task}
     assert lost_too_much(rows) == []
+
+
+def test_triage_needs_no_corpus(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its threshold is chosen from the table beside the weights, of sentences of ADE's clean dev that it never saw."""
+    from relatome.cli import main
+
+    monkeypatch.delenv("RELATOME_DATA", raising=False)
+    text = "Lamotrigine caused a severe skin rash. It was given twice a day."
+    assert main(["triage", text, "--json", "--promise", "model"]) == 0
+    told = capsys.readouterr()
+    signature = json.loads(told.out)["signature"]
+    assert [signature[f"dev_{key}"] for key in ("corpus", "split", "protocol")] == ["ade", "dev", "clean"]
+    assert "read 1 of 2 sentences" in told.err and "TF-IDF would have kept about" in told.err
 
 
 @pytest.mark.parametrize("backend", ["openvino", "openvino-fp32", "pytorch"])

@@ -3,8 +3,10 @@
     python recipes/default/export.py runs/default
 
 Keeps the weights in fp16 beside this file (training can go on from them), exports *those* as int8 on rows of the
-training splits, scores both engines on dev, and writes the card and the checksum in NOTICE. Ends with 1 where int8
-loses more than it may; the folder is then written all the same, with the figures that say so.
+training splits, fits the table that `relatome triage` chooses its threshold from (ADE's clean dev sentences: the int8
+model's scores, and those of TF-IDF learned from the same rows), compares both engines, and writes the card and the
+checksum in NOTICE. Ends with 1 where int8 loses more than it may; the folder is then written all the same, with the
+figures that say so.
 """
 
 from __future__ import annotations
@@ -16,13 +18,18 @@ import re
 import sys
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
-from relatome import export, predictors
+from relatome import export, predictors, triage
 from relatome.batches import Row
 from relatome.models import checkpoint
+from relatome.scoring.triage import Table
+from relatome.scoring.triage import write as write_table
 from relatome.training import mixture, settings
+from relatome.training.run import baseline
+from relatome.training.settings import Settings
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -30,6 +37,9 @@ JOBS = (
     export.Job("bc5cdr", "ner"),
     export.Job("ncbi-disease", "ner"),
     export.Job("chemprot", "ner"),
+    export.Job("biored", "ner"),
+    export.Job("nlm-gene", "ner"),
+    export.Job("linnaeus", "ner"),
     export.Job("bc5cdr", "relation"),
     export.Job("chemprot", "relation"),
     export.Job("ade", "classification", protocol="clean"),
@@ -69,6 +79,11 @@ def main() -> int:
         f"{sum(facts['bytes'].values()) / 1e6:.1f} MB; same answers: {facts['same answers, int8 file and checkpoint']}"
     )
 
+    table = triage_table(wanted, asked.out)
+    print(
+        f"triage: {len(table.dev.positives)} positive and {len(table.dev.negatives)} other sentences of ADE's clean dev"
+    )
+
     first = predictors.load(asked.keep, backend="pytorch")
     second = predictors.load(asked.out, backend="openvino")
     jobs = [
@@ -85,6 +100,23 @@ def main() -> int:
     for line in too_much:
         print("lost too much:", line, file=sys.stderr)
     return 1 if too_much else 0
+
+
+def triage_table(wanted: Settings, out: Path) -> Table:
+    """Write the triage table into the exported folder: no corpus and no scikit-learn is needed where it is read.
+
+    The corpus that teaches the classification head is asked; a model that learned from its dev split is refused, since
+    its scores there are too good.
+    """
+    (head,) = (one for one in wanted.heads if one.task == "classification")
+    (item,) = (one for one in wanted.data if head.name in one.heads)
+    own = dataclasses.replace(wanted, heads=(head,), data=(dataclasses.replace(item, heads=(head.name,)),))
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "run.toml").write_text(own.toml(), encoding="utf-8")
+        fitted = baseline(own, folder)
+        table, _ = triage.fit(out, item.corpus, protocol=item.protocol or None, baseline=fitted)
+    write_table(table, out / triage.FILE)
+    return table
 
 
 def calibration(rows: list[Row], count: int) -> list[Row]:

@@ -46,6 +46,7 @@ from relatome.predictors.openvino import (
     weights,
 )
 from relatome.predictors.texts import Predictor
+from relatome.scoring.triage import FILE as TRIAGE
 from relatome.tasks.example import Prediction
 from relatome.wordpieces import MARKERS, WordPieces
 
@@ -152,6 +153,7 @@ def export(
         target.mkdir(parents=True, exist_ok=True)
         for name in FILES:  # relatome.json, which says what model.bin must be, comes last
             (part / name).replace(target / name)
+        (target / TRIAGE).unlink(missing_ok=True)  # the threshold of the model before would be a wrong one
         listed = seen if seen is not None else checkpoint if isinstance(checkpoint, str | Path) else None
         if listed is not None and (Path(listed) / SEEN).is_file():
             shutil.copyfile(Path(listed) / SEEN, target / SEEN)
@@ -406,7 +408,10 @@ def _difference(first: Forward, second: Forward, rows: Sequence[Row], pieces: Wo
     ):
         for name, logits in a.items():
             largest = max(largest, float(np.abs(logits).max()))
-            difference = float(np.abs(logits - b[name]).max())
+            grown = tuple(
+                slice(length) for length in logits.shape
+            )  # OpenVINO's batch may be grown to one of a few shapes
+            difference = float(np.abs(logits - b[name][grown]).max())
             worst = difference if not np.isfinite(difference) else max(worst, difference)
             if not np.isfinite(worst):
                 raise ModelError(f"head {name!r} answers something that is not a number")
@@ -426,7 +431,7 @@ def _agreement(first: Forward, second: Forward, rows: Sequence[Row], opened: Che
                 continue
             for index, row in enumerate(part):
                 long = {"tags": len(row.window), "layers": len(row.window), "packed": len(row.markers)}.get(head.kind)
-                equal = (_classes(a[name][index], head) == _classes(b[name][index], head))[:long]
+                equal = _classes(a[name][index], head)[:long] == _classes(b[name][index], head)[:long]
                 same[name] += int(np.count_nonzero(equal))
                 count[name] += equal.size
     return {name: round(same[name] / count[name], 4) for name in kinds if count[name]}
