@@ -27,7 +27,7 @@ def table() -> str:
             (module.__doc__ or "").splitlines()[0].rstrip(".").replace("``", "`").replace("|", "\\|"),
             "yes" if writes else "",
             ", ".join(_kept(module.HOLDS)) if writes else "",
-            "yes" if hasattr(module, "fits") else "no: `--from`",
+            "yes" if hasattr(module, "fits") or hasattr(module, "fits_archive") else "no: `--from`",
         ]
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows) + "\n"

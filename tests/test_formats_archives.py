@@ -131,6 +131,20 @@ def test_names_that_leave_are_refused(name: str, kind: str, tmp_path: Path) -> N
     assert not (tmp_path / "evil.txt").exists()
 
 
+def test_a_tar_that_lists_its_own_folder_first(tmp_path: Path) -> None:
+    """As ``tar -C FOLDER -cf corpus.tar .`` writes it."""
+    folder, path = tmp_path / "corpus", tmp_path / "corpus.tar"
+    folder.mkdir()
+    for name, data in TEXTS:
+        (folder / Path(name).name).write_bytes(data)
+    with tarfile.open(path, "w") as written:
+        written.add(folder, arcname=".")
+        assert written.getnames()[0] == "."
+    assert sorted(document.id for document in formats.read(path)) == ["a:1", "b:1"]
+    with archives.unpacked(path) as inside:
+        assert sorted(file.name for file in inside.files) == ["a.txt", "b.txt"]
+
+
 @pytest.mark.parametrize("type", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
 def test_links_and_devices_are_refused(type: bytes, tmp_path: Path) -> None:
     path = tmp_path / "links.tar"

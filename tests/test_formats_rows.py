@@ -292,6 +292,25 @@ def test_hoc_archives_that_are_wrong(members: dict[str, bytes | str], message: s
     assert rejects and all(problem.path for problem in rejects)
 
 
+@pytest.mark.parametrize(
+    ("members", "format"),
+    [
+        (
+            {"README.md": "x", "text/7.txt": TWO, "text/8.txt": TWO, "labels/8.txt": "< < ", "labels/7.txt": "< < "},
+            "hoc",
+        ),
+        ({"labels/7.txt": "< < ", "text/7.txt": TWO}, "hoc"),
+        ({"labels/7.txt": "1 0.5 0.5", "text/7.txt": TWO}, "text"),
+        ({"text/7.txt": TWO, "other/7.txt": "< < "}, "text"),
+        ({"text/7.txt": TWO}, "text"),
+    ],
+)
+def test_an_archive_is_known_by_its_members(members: dict[str, bytes | str], format: str, tmp_path: Path) -> None:
+    assert formats.guess(path := archive(tmp_path, members)) == format
+    if format == "hoc":
+        assert next(formats.read(path)).sentences == (Span(0, 11), Span(12, 24))
+
+
 @pytest.mark.parametrize("name", ["../text/7.txt", "/labels/7.txt", "a/../../text/7.txt"])
 def test_a_name_that_leaves_the_archive(name: str, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="a file that would lie outside it"):

@@ -148,6 +148,8 @@ def guess(path: str | Path) -> str:
 def _guess_inside(path: str | Path) -> str:
     if str(path) == "-":
         raise FormatError("what is in an archive on standard input cannot be told", path=shown(path), advice="--from")
+    if (whole := _of_archive(path)) is not None:
+        return whole
     if not archives.pairs_up(path, is_part):
         with contextlib.closing(archives.members(path)) as members:
             return guess(next(members))
@@ -178,10 +180,19 @@ def _is_archive_itself(format: str | None) -> bool:
     return format is not None and getattr(_module(format), "ARCHIVES", False)
 
 
+def _of_archive(path: str | Path) -> str | None:
+    """The format that only an archive as a whole can be, if it is one; of standard input that is not known."""
+    known = ((name, _module(name)) for name in FORMATS if str(path) != "-")
+    return next((name for name, module in known if hasattr(module, "fits_archive") and module.fits_archive(path)), None)
+
+
 def _read_archive(
     path: str | Path, format: str | None, split: Split, on_reject: OnReject | None, on_repair: OnReject | None
 ) -> Iterator[Document]:
     """The documents of an archive's members: one after another, or where files belong together, from a folder."""
+    if format is None and (whole := _of_archive(path)) is not None:
+        yield from _module(whole).read(path, on_reject=on_reject, on_repair=on_repair)
+        return
     together = format is not None and hasattr(_module(format), "is_part")
     if not together and not archives.pairs_up(path, is_part):
         for member in archives.members(path, on_reject=on_reject):

@@ -338,6 +338,8 @@ def _lent(content: IO[bytes], path: str | Path, name: str, budget: _Budget) -> i
 
 def _refused(name: str) -> str | None:
     """Why a name is refused."""
+    if name in (".", "./"):  # the archive's own folder, which ``tar -C FOLDER .`` lists first
+        return None
     parts = name.replace("\\", "/").split("/")
     if not name.strip("/.") or ".." in parts:
         return "leaves the archive's folder"

@@ -44,6 +44,7 @@ TYPES = ("yesno", "factoid", "list", "summary")
 _QUESTION = frozenset(
     {"id", "body", "type", "exact_answer", "snippets", "spans", "text", "document_id", "document_meta"}
 )
+_OWN = "body|exact_answer|ideal_answer|document_id|snippets"  # that tell its questions from others'
 _SNIPPET = frozenset({"text", "beginSection", "heading", "start", "end"})
 _Entry = tuple[int, object]  # the line it begins in, and what stands there
 
@@ -107,7 +108,7 @@ def write(documents: Iterable[Document], path: str | Path | TextIO) -> int:
 
 def fits(start: str) -> bool:
     """Whether an object begins with a list of BioASQ's questions."""
-    return "questions" in json_keys(start)[:3] and bool(re.search(r'"(body|exact_answer|ideal_answer)"\s*:', start))
+    return "questions" in json_keys(start)[:3] and bool(re.search(rf'"({_OWN})"\s*:', start))
 
 
 # ------------------------------------------------------------------------------------------------------------ reading

@@ -96,6 +96,26 @@ def read(
             settle(alone, on_reject)
 
 
+def fits_archive(path: str | Path) -> bool:
+    """Whether a tar holds nothing else before it has both the text and the labels of an abstract, fields with ``<``."""
+    seen: dict[str, set[str]] = {"text": set(), "labels": set()}
+    try:
+        with opened(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                if member.isdir() or "/" not in member.name.removeprefix("./"):
+                    continue  # the two folders, a README beside them
+                name = _MEMBER.fullmatch(member.name)
+                file = archive.extractfile(member) if name and name[1] == "labels" else None
+                if name is None or (file and not file.read(64).lstrip().startswith(b"<")):
+                    return False
+                seen[name[1]].add(name[2])
+                if name[2] in seen["text"] & seen["labels"]:
+                    return True
+    except (InputError, tarfile.TarError, EOFError):  # said when it is read
+        pass
+    return False
+
+
 def _members(path: str | Path) -> Iterator[tuple[str, str, str, str | InputError]]:
     """Name, folder, PMID and content of each file that matters; an error instead of what cannot be decoded."""
     with opened(path) as stream:
