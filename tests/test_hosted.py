@@ -27,7 +27,7 @@ from relatome.models.checkpoint import Checkpoint
 from relatome.models.hosted import HostedNetwork
 from relatome.tasks.example import Head, Sentence
 from relatome.tasks.relation import parse_marked
-from relatome.training.loop import _optimizer
+from relatome.training.optim import optimizer
 from relatome.training.settings import DataSettings, HeadSettings, Settings
 from relatome.wordpieces import MARKERS, WordPieces
 from tests import tiny
@@ -317,7 +317,7 @@ def settings_of(head: Head) -> Settings:
 @pytest.mark.parametrize("kind", sorted(HEADS))
 def test_every_parameter_is_trained_once(tmp_path: Path, family: str, kind: str) -> None:
     made = trained(tmp_path, family, HEADS[kind])
-    groups = {group["name"]: group for group in _optimizer(settings_of(HEADS[kind]), made).param_groups}
+    groups = {group["name"]: group for group in optimizer(settings_of(HEADS[kind]), made).param_groups}
     listed = [id(parameter) for group in groups.values() for parameter in group["params"]]
     assert len(listed) == len(set(listed))
     assert set(listed) == {id(parameter) for parameter in made.network.parameters()}

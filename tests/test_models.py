@@ -23,7 +23,7 @@ from relatome.errors import ModelError
 from relatome.models import checkpoint
 from relatome.models.encoder import Bert, BertConfig
 from relatome.models.heads import HEADS
-from relatome.models.network import loss
+from relatome.models.network import LOSSES, loss
 from relatome.tasks.example import Argument, Head, Pair, Sentence
 from relatome.tasks.relation import PAIRS_PER_ROW, parse_marked
 from relatome.wordpieces import MARKERS, WordPieces
@@ -229,6 +229,47 @@ def test_class_weights_weigh_the_mean() -> None:
     logits = torch.tensor([[0.0, 0.0], [math.log(3), 0.0]])
     value = loss(logits, torch.tensor([0, 1]), *masks([True, True], rows=2), torch.tensor([1.0, 3.0]))
     assert value.item() == pytest.approx((1 * math.log(2) + 3 * math.log(4)) / 4, abs=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 0.5])
+def test_label_smoothing_is_torchs_where_all_is_annotated(smoothing: float) -> None:
+    torch.manual_seed(1)
+    logits, gold = torch.randn(6, 4), torch.tensor([0, 1, 3, -100, 2, 0])
+    legal, annotated = masks([True] * 4, rows=6)
+    for weight in (None, torch.tensor([0.2, 1.0, 2.0, 3.0])):
+        expected = torch.nn.functional.cross_entropy(logits, gold, weight, label_smoothing=smoothing)
+        found = loss(logits, gold, legal, annotated, weight, smoothing=smoothing)
+        assert torch.allclose(found, expected, atol=1e-6)
+
+
+def test_smoothing_spreads_over_what_can_be_told_alone() -> None:
+    # exp: O 1, Chemical 2 (not annotated), Disease 4, Gene 1 (not between these types); of 7 that can hold
+    logits = torch.tensor([[0.0, math.log(2), math.log(4), 0.0]], requires_grad=True)
+    legal, annotated = masks([True, False, True, True], [True, True, True, False])
+    for gold, right in ((0, 3 / 7), (2, 4 / 7)):
+        found = loss(logits, torch.tensor([gold]), legal, annotated, smoothing=0.2)
+        even = -(math.log(3 / 7) + math.log(4 / 7)) / 2
+        assert found.item() == pytest.approx(-0.8 * math.log(right) + 0.2 * even, abs=1e-6)
+    loss(logits, torch.tensor([2]), legal, annotated, smoothing=0.2).backward()
+    assert logits.grad is not None and logits.grad[0, 3] == 0
+
+
+@pytest.mark.parametrize("focus", [0.5, 2.0])
+def test_the_focal_loss_weighs_an_answer_by_how_wrong_it_is(focus: float) -> None:
+    logits = torch.tensor([[0.0, math.log(2), math.log(4), 0.0]], requires_grad=True)
+    legal, annotated = masks([True, False, True, True])
+    for gold, right in ((0, 3 / 8), (2, 4 / 8)):
+        found = loss(logits, torch.tensor([gold]), legal, annotated, kind="focal", focus=focus)
+        assert found.item() == pytest.approx(-((1 - right) ** focus) * math.log(right), abs=1e-6)
+    sure = torch.tensor([[60.0, 0.0]], requires_grad=True)
+    loss(sure, torch.tensor([0]), *masks([True, True]), kind="focal", focus=focus).backward()
+    assert sure.grad is not None and sure.grad.isfinite().all()
+
+
+def test_every_loss_can_be_named_in_a_run_file() -> None:
+    from relatome.training import settings
+
+    assert tuple(LOSSES) == settings.LOSSES
 
 
 # ------------------------------------------------------------------------------------------------ folders

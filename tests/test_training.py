@@ -223,7 +223,10 @@ def test_contradictions_are_told_at_once() -> None:
                 "encoder": "e", "epochs": 0, "precision": "fp8", "batch_pieces": 3,
                 "heads": [
                     {"name": "a", "task": "tagging"}, {"name": "a", "task": "ner", "kind": "packed"},
-                    {"name": "b.c", "task": "ner", "class_weights": "heavy"},
+                    {
+                        "name": "b.c", "task": "ner", "class_weights": "heavy", "loss": "hinge", "focus": 0,
+                        "smoothing": 1,
+                    },
                 ],
                 "data": [{"corpus": "x", "heads": ["a", "z"], "weight": 0}],
             }
@@ -233,6 +236,9 @@ def test_contradictions_are_told_at_once() -> None:
         "heads 'a': unknown task 'tagging', expected one of ner, relation, classification",
         "heads 'a': task ner has no head 'packed', expected one of tags, layers",
         "heads 'b.c': class_weights should be none or balanced",
+        "heads 'b.c': loss should be cross-entropy or focal, found 'hinge'",
+        "heads 'b.c': smoothing should be at least 0 and below 1, found 1.0",
+        "heads 'b.c': focus should be above 0 and at most 10, found 0.0",
         "heads 'b.c': a name should be letters, digits, hyphens and underscores, a letter first",
         "data 'x': no head is named 'z', known: a, a, b.c",
         "data 'x': weight should be above 0, found 0.0",
@@ -558,6 +564,17 @@ def test_another_family_learns_resumes_and_can_be_opened(world: Path, tmp_path: 
     assert sum(right) >= 10
 
 
+def test_a_checkpoint_older_than_an_option_goes_on(world: Path, tmp_path: Path) -> None:
+    start(settings_of(world), tmp_path).save()
+    state = torch.load(tmp_path / "resume.pt", weights_only=True)
+    del state["settings"]["heads"][0]["smoothing"]
+    torch.save(state, tmp_path / "resume.pt")
+    assert start(settings_of(world), tmp_path).resume()
+    smooth = (dataclasses.replace(HEADS[0], smoothing=0.1), *HEADS[1:])
+    with pytest.raises(TrainingError, match="a run with other settings"):
+        start(settings_of(world, heads=smooth), tmp_path).resume()
+
+
 def test_a_run_with_other_settings_does_not_go_on(world: Path, tmp_path: Path) -> None:
     start(settings_of(world), tmp_path).save()
     other = start(settings_of(world, learning_rate=1e-3), tmp_path)
@@ -653,8 +670,8 @@ def test_biases_and_norms_do_not_decay(world: Path, tmp_path: Path) -> None:
 def test_class_weights_are_inverse_frequencies_with_a_mean_of_one(world: Path, tmp_path: Path) -> None:
     heads = (*HEADS[:2], dataclasses.replace(HEADS[2], class_weights="balanced"))
     run = start(settings_of(world, heads=heads), tmp_path)
-    assert run.weights["entities"] is None and run.weights["relations"] is None
-    found = run.weights["harm"]
+    assert run.objective.weights["entities"] is None and run.objective.weights["relations"] is None
+    found = run.objective.weights["harm"]
     assert found is not None
     gold = [int(row.targets["harm"][0]) for row in run.mixture.rows[0]]
     no, yes = gold.count(0), gold.count(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -62,8 +62,39 @@ class Network(nn.Module):
             return {name: head(hidden, pairs) for name, head in self.heads.items()}, memory
 
 
-def loss(logits: Tensor, gold: Tensor, legal: Tensor, annotated: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean cross-entropy over classes that may hold and that the corpus annotates.
+def loss(
+    logits: Tensor,
+    gold: Tensor,
+    legal: Tensor,
+    annotated: Tensor,
+    weights: Tensor | None = None,
+    *,
+    kind: str = "cross-entropy",
+    **options: float,
+) -> Tensor:
+    """Mean of `costs` over the items that have gold.
+
+    The parameters are those of `costs`. Where there are class weights, the mean is weighted, as in
+    ``torch.nn.CrossEntropyLoss``.
+    """
+    taught = gold[gold >= 0]
+    if not len(taught):
+        return logits.sum() * 0.0
+    total = len(taught) if weights is None else weights.to(logits.device)[taught].sum()
+    return costs(logits, gold, legal, annotated, weights, kind=kind, **options).sum() / total
+
+
+def costs(
+    logits: Tensor,
+    gold: Tensor,
+    legal: Tensor,
+    annotated: Tensor,
+    weights: Tensor | None = None,
+    *,
+    kind: str = "cross-entropy",
+    **options: float,
+) -> Tensor:
+    """What each item costs, over classes that may hold and that its corpus annotates; ``(N,)``.
 
     What a corpus does not annotate exhaustively it cannot deny: the probability of such classes is added to the
     negative class (index 0: O, NO_RELATION), so that a disease corpus does not teach that chemicals do not exist.
@@ -73,23 +104,75 @@ def loss(logits: Tensor, gold: Tensor, legal: Tensor, annotated: Tensor, weights
     logits
         ``(N, C)``.
     gold
-        ``(N,)`` classes; -100 counts for nothing.
+        ``(N,)`` classes; -100 costs nothing.
     legal
         ``(N, C)`` bool: classes that could hold for the item; the others get no probability at all.
     annotated
         ``(N, C)`` bool: classes the item's corpus annotates exhaustively.
     weights
-        ``(C,)`` class weights; the mean is then weighted, as in ``torch.nn.CrossEntropyLoss``.
+        ``(C,)`` class weights: an item costs so many times as much.
+    kind
+        A member of `LOSSES`; ``options`` are its own.
     """
     keep = gold >= 0
+    found = torch.zeros(len(gold), device=logits.device)
     if not keep.any():
-        return logits.sum() * 0.0
-    logits, gold, legal, annotated = logits[keep].float(), gold[keep], legal[keep], annotated[keep]
+        return found
+    weights = None if weights is None else weights.to(logits.device)
+    kept = logits[keep].float(), gold[keep], legal[keep], annotated[keep]
+    return found.masked_scatter(keep, LOSSES[kind](*kept, weights, **options))
+
+
+def outcomes(logits: Tensor, legal: Tensor, annotated: Tensor) -> Tensor:
+    """Log probabilities ``(N, C)``, those of classes that are not annotated added to class 0 (and still in place)."""
     logs = F.log_softmax(logits.masked_fill(~legal, -1e9), dim=-1)
     hidden = logs.masked_fill(annotated, -1e9)
     negative = torch.logsumexp(torch.cat((logs[:, :1], hidden), dim=1), dim=1)
-    chosen = torch.where(gold == 0, negative, logs.gather(1, gold[:, None])[:, 0])
-    if weights is None:
-        return -chosen.mean()
-    weight = weights.to(chosen)[gold]
-    return -(chosen * weight).sum() / weight.sum()
+    return torch.cat((negative[:, None], logs[:, 1:]), dim=1)
+
+
+def _cross_entropy(
+    logits: Tensor,
+    gold: Tensor,
+    legal: Tensor,
+    annotated: Tensor,
+    weights: Tensor | None,
+    *,
+    smoothing: float = 0.0,
+    focus: float = 0.0,
+) -> Tensor:
+    """Cross-entropy ``(N,)``.
+
+    ``smoothing`` is the share of the target spread evenly over the classes an item can be told of (Szegedy et al.
+    2016), ``focus`` the exponent by which answers that are right already count for less (Lin et al. 2017).
+    """
+    logs = outcomes(logits, legal, annotated)
+    each = -logs if not focus else -((1 - logs.exp()).clamp(min=1e-6) ** focus) * logs  # a root has no slope at 0
+    if weights is not None:
+        each = each * weights
+    chosen = each.gather(1, gold[:, None])[:, 0]
+    if not smoothing:
+        return chosen
+    told = legal & annotated
+    told[:, 0] = True
+    told = told.scatter(1, gold[:, None], True)
+    even = each.masked_fill(~told, 0.0).sum(dim=1) / told.sum(dim=1)
+    return (1 - smoothing) * chosen + smoothing * even
+
+
+def _focal(
+    logits: Tensor,
+    gold: Tensor,
+    legal: Tensor,
+    annotated: Tensor,
+    weights: Tensor | None,
+    *,
+    smoothing: float = 0.0,
+    focus: float = 2.0,
+) -> Tensor:
+    """Focal loss ``(N,)``."""
+    return _cross_entropy(logits, gold, legal, annotated, weights, smoothing=smoothing, focus=focus)
+
+
+# (N, C) logits and (N,) gold of items that have gold, (N, C) legal, (N, C) annotated, (C,) weights or None -> (N,)
+LOSSES: dict[str, Callable[..., Tensor]] = {"cross-entropy": _cross_entropy, "focal": _focal}

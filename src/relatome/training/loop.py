@@ -16,19 +16,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from torch import Tensor
 
 from relatome.batches import Row, collate
-from relatome.errors import TrainingError
+from relatome.errors import SettingsError, TrainingError
 from relatome.models import checkpoint as folders
 from relatome.models.checkpoint import Checkpoint
-from relatome.models.network import loss
-from relatome.tasks.example import Head
+from relatome.training import optim
 from relatome.training.mixture import Mixture
-from relatome.training.settings import Settings
+from relatome.training.objective import Objective
+from relatome.training.settings import Settings, parse
 from relatome.training.stream import Stream
 
 Scores = Mapping[str, float]
@@ -90,8 +88,8 @@ class Run:
 
     Notes
     -----
-    Learning rate: linear warm-up, then linear decay to zero (Devlin et al. 2019). AdamW without decay on biases and
-    norms. Gradients are clipped by their global norm.
+    Gradients are clipped by their global norm. What is minimised is in ``objective.py``, which weights are learned and
+    at which rate in ``optim.py``.
     """
 
     def __init__(
@@ -111,9 +109,8 @@ class Run:
         # oneDNN keeps 1,024 compiled kernels; some sixty widths need more
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
         self.accelerator = Accelerator(mixed_precision=precision(settings.precision))
-        self.stream = Stream(
-            mixture.rows, [item.weight for item in settings.data], budget=settings.batch_pieces, seed=settings.seed
-        )
+        times = [item.weight for item in settings.data]
+        self.stream = Stream(mixture.rows, times, budget=settings.batch_pieces, seed=settings.seed)
         per_epoch = self.stream.epoch_batches
         self.total = max(1, round(per_epoch * settings.epochs))
         self.every = settings.evaluate_every or per_epoch
@@ -121,9 +118,10 @@ class Run:
             for module in checkpoint.network.modules():
                 if isinstance(module, torch.nn.Dropout):
                     module.p = settings.dropout
-        self.network, self.optimizer = self.accelerator.prepare(checkpoint.network, _optimizer(settings, checkpoint))
-        self.typical = {head.name: _items(mixture, head) / per_epoch for head in checkpoint.network.asked}
-        self.weights = {head.name: _class_weights(settings, mixture, head) for head in checkpoint.network.asked}
+        self.network, self.optimizer = self.accelerator.prepare(
+            checkpoint.network, optim.optimizer(settings, checkpoint)
+        )
+        self.objective = Objective(settings, mixture, checkpoint.network.asked, times=times, batches=per_epoch)
         self.done = 0
         self.best: float | None = None
         self.since_best = 0
@@ -150,7 +148,7 @@ class Run:
                 "the checkpoint cannot be read: it is damaged or of another program", path=file,
                 advice="delete it to begin again, or choose another folder",
             ) from error  # fmt: skip
-        if state["settings"] != self.settings.json():
+        if not _same(state["settings"], self.settings):
             raise TrainingError(
                 "this folder holds a run with other settings", path=self.folder, advice="choose another folder"
             )
@@ -228,13 +226,8 @@ class Run:
         arrays = [torch.from_numpy(a).to(device) for a in (batch.ids, batch.positions, batch.mask, batch.pairs)]
         with self.accelerator.autocast():
             logits, _ = self.network(*arrays)
-        found = {
-            head.name: value
-            for head in self.checkpoint.network.asked
-            if (value := self._loss(head, logits[head.name], rows)) is not None
-        }
-        shares = {head.name: head.weight for head in self.settings.heads}
-        total = torch.stack([shares[name] * value for name, value in found.items()]).sum()
+        found = self.objective.losses(logits, rows, rows)
+        total = self.objective.total(found)
         if not math.isfinite(total.item()):
             named = ", ".join(dict.fromkeys(f"{row.source} {row.document}" for row in rows))
             raise TrainingError(
@@ -248,48 +241,11 @@ class Run:
         self.done += 1
         return {name: value.item() for name, value in found.items()}, batch.pieces, batch.ids.size
 
-    def _loss(self, head: Head, logits: Tensor, rows: list[Row]) -> Tensor | None:
-        """The head's mean loss over the batch's items; None where the batch has none.
-
-        A batch with fewer items than usual counts for less, or the one pair of a batch would weigh as much as fifty.
-        """
-        gold, legal, annotated = [], [], []
-        classes = 3 if head.kind == "layers" else head.classes
-        items = logits[0].numel() // classes
-        for row in rows:
-            mine = np.full(items, -100, dtype=np.int64)
-            fits = np.ones((items, classes), dtype=bool)
-            marked = np.ones(classes, dtype=bool)
-            if head.name in row.targets:
-                target = row.targets[head.name].reshape(-1)
-                mine[: len(target)] = target
-                marked = self.mixture.annotated[row.source, head.name]
-                if head.name in row.legal:
-                    fits[: len(target)] = row.legal[head.name]
-            gold.append(mine)
-            legal.append(fits)
-            annotated.append(np.broadcast_to(marked, fits.shape))
-        golds = np.concatenate(gold)
-        if (golds < 0).all():
-            return None
-        device = logits.device
-        share = min(1.0, float((golds >= 0).sum()) / self.typical[head.name])
-        return share * loss(
-            logits.reshape(-1, classes),
-            torch.from_numpy(golds).to(device),
-            torch.from_numpy(np.concatenate(legal)).to(device),
-            torch.from_numpy(np.concatenate(annotated)).to(device),
-            self.weights[head.name],
-        )
-
     def _rate(self) -> float:
-        warm = max(1, round(self.settings.warmup * self.total))
-        done = self.done
-        share = (done + 1) / warm if done < warm else (self.total - done) / max(1, self.total - warm)
-        return self.settings.learning_rate * min(1.0, share)
+        return self.settings.learning_rate * optim.share_of_peak(self.settings, self.done, self.total)
 
     def _set_rate(self) -> None:
-        share = self._rate() / self.settings.learning_rate
+        share = optim.share_of_peak(self.settings, self.done, self.total)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * share
 
@@ -297,6 +253,14 @@ class Run:
         self.checkpoint.card["training"] = {"settings": self.settings.json(), "counts": self.mixture.counts}
         self.checkpoint.card["training"] |= {"steps": self.done, "dev": dict(scores)}
         folders.save(self.checkpoint, self.folder)
+
+
+def _same(saved: Any, wanted: Settings) -> bool:
+    """Whether a checkpoint is of a run with these settings; options it does not know yet had their defaults."""
+    try:
+        return parse(saved) == wanted
+    except SettingsError:
+        return False
 
 
 def precision(wanted: str) -> str:
@@ -315,37 +279,3 @@ def _cpu_has_bf16() -> bool:
         return False
     flags = next((line for line in file.read_text(errors="replace").splitlines() if line.startswith("flags")), "")
     return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
-def _optimizer(settings: Settings, checkpoint: Checkpoint) -> torch.optim.AdamW:
-    network = checkpoint.network
-    head_rate = settings.head_learning_rate or 10 * settings.learning_rate
-    groups = []
-    for name, module, rate in (
-        ("encoder", network.encoder, settings.learning_rate), ("heads", network.heads, head_rate),
-    ):  # fmt: skip
-        every = list(module.parameters())
-        plain = [p for p in every if p.ndim < 2]  # biases and norms, whatever a family calls them
-        decayed = [p for p in every if p.ndim >= 2]
-        groups.append({"params": decayed, "peak": rate, "weight_decay": settings.weight_decay, "name": name})
-        groups.append({"params": plain, "peak": rate, "weight_decay": 0.0, "name": f"{name} without decay"})
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
-
-
-def _items(mixture: Mixture, head: Head) -> float:
-    """How many items the head is taught in an epoch."""
-    found = (row.targets.get(head.name) for rows in mixture.rows for row in rows)
-    return max(1.0, float(sum((target >= 0).sum() for target in found if target is not None)))
-
-
-def _class_weights(settings: Settings, mixture: Mixture, head: Head) -> Tensor | None:
-    """Inverse class frequency, normalised to mean 1 over the examples; None where the run asks for none."""
-    wanted = next(item.class_weights for item in settings.heads if item.name == head.name)
-    if wanted == "none":
-        return None
-    found = [row.targets[head.name] for rows in mixture.rows for row in rows if head.name in row.targets]
-    gold = np.concatenate(found)
-    counts = np.bincount(gold[gold >= 0], minlength=head.classes).astype(np.float64)
-    weights = np.where(counts > 0, counts.sum() / np.maximum(counts, 1), 0.0)
-    weights *= counts.sum() / (weights * counts).sum()
-    return torch.from_numpy(weights.astype(np.float32))

@@ -21,6 +21,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 from relatome.errors import SettingsError
 from relatome.tasks import TASKS
 
+LOSSES = ("cross-entropy", "focal")  # a test holds them to `models.network.LOSSES`, which needs torch
+
 
 @dataclass(frozen=True, slots=True)
 class HeadSettings:
@@ -40,6 +42,12 @@ class HeadSettings:
         Of its loss in the sum.
     class_weights
         ``"none"``, or ``"balanced"``: inverse class frequency, normalised to mean 1 over the examples.
+    loss
+        ``"cross-entropy"``, or ``"focal"``: answers that are right already count for less.
+    focus
+        The focal loss's exponent.
+    smoothing
+        Share of the target that is spread evenly over the classes.
     """
 
     name: str
@@ -48,6 +56,9 @@ class HeadSettings:
     labels: tuple[str, ...] = ()
     weight: float = 1.0
     class_weights: str = "none"
+    loss: str = "cross-entropy"
+    focus: float = 2.0
+    smoothing: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +263,12 @@ def _contradictions(settings: Settings) -> list[str]:
             problems.append(f"heads {head.name!r}: task {head.task} has no head {head.kind!r}, expected one of {known}")
         if head.class_weights not in ("none", "balanced"):
             problems.append(f"heads {head.name!r}: class_weights should be none or balanced")
+        if head.loss not in LOSSES:
+            problems.append(f"heads {head.name!r}: loss should be {' or '.join(LOSSES)}, found {head.loss!r}")
+        if not 0 <= head.smoothing < 1:
+            problems.append(f"heads {head.name!r}: smoothing should be at least 0 and below 1, found {head.smoothing}")
+        if not 0 < head.focus <= 10:
+            problems.append(f"heads {head.name!r}: focus should be above 0 and at most 10, found {head.focus}")
         if not re.fullmatch("[A-Za-z][A-Za-z0-9_-]*", head.name):
             rule = "a name should be letters, digits, hyphens and underscores, a letter first"
             problems.append(f"heads {head.name!r}: {rule}")
