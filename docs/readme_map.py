@@ -16,6 +16,7 @@ MAP = re.compile(r"(?<=^```text\nsrc/relatome/\n).*?(?=^```)", flags=re.DOTALL |
 DATA = {  # what cannot say it itself
     "corpora/catalogue/": "one TOML file is one corpus: files, checksums, types, splits, terms",
     "corpora/catalogue/merged/": "several corpora read as one: which label of each becomes which, with a reason for each line",
+    "negation.toml": "the words that deny or doubt, for negation.py: cues, what they reach, what ends their scope",
     "default/": "the small model that ships inside the wheel, with its card",
 }
 COLUMN = 26

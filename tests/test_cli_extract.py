@@ -114,7 +114,8 @@ def test_the_demo(extract: list[str], capsys: pytest.CaptureFixture[str]) -> Non
     assert main([*extract, str(EXAMPLES / "abstracts.txt")]) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
-    assert err == "" and lines[-1].endswith("relatome extract -")
+    assert err == "relatome: left out 1 relation that the text denies ('but not' 1); --keep-negated keeps them\n"
+    assert lines[-1].endswith("relatome extract -")
     assert "documents/s" in lines[-2] and "pieces/s" in lines[-2] and "4 documents" in lines[-2]
     assert all(f"abstracts:{number} ---" in out for number in (1, 2, 3, 4))
 

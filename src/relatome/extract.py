@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
+from relatome import negation
 from relatome.documents import Document, Mention
 from relatome.predictors.neural import Memory, NeuralPredictor
 from relatome.tasks import classification, ner, pairs, relation
@@ -38,7 +39,7 @@ def extract(
 
     Yields
     ------
-    Documents whose ``meta["relatome"]`` says which model read them, in how many windows, how many pairs were dropped
+    Documents whose relations carry the cues that deny or doubt them (`negation.mark`), and whose ``meta["relatome"]`` says which model read them, in how many windows, how many pairs were dropped
     because no window could hold both mentions, and how many because theirs was a crowded sentence (`MOST_PAIRS`).
     """
     asked = [head for name, head in predictor.heads.items() if heads is None or name in heads]
@@ -99,7 +100,7 @@ def _read(
     results = []
     for index, document in enumerate(documents):
         result = replace(document, mentions=tuple(mentions[index]), relations=())
-        result = relation.attach(result, asked[index], related[index], predictor.source)
+        result = negation.mark(relation.attach(result, asked[index], related[index], predictor.source))
         for name, answered in labelled.items():
             result = classification.attach(
                 result, [s for s, _ in answered[index]], [p for _, p in answered[index]], name, predictor.source

@@ -27,6 +27,7 @@ COLOURS = {
     "CellLine": "white on magenta",
 }
 _OTHER = "black on white"
+_CUES = {"negation": "denied", "speculation": "unsure"}
 _NEGATIVE = ("no-", "no_", "not-", "non-")
 
 
@@ -135,15 +136,20 @@ def put(screen: Console, thing: RenderableType) -> None:
 
 def _relations(screen: Console, document: Document) -> None:
     mentions = {mention.id: mention for mention in document.mentions}
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     last: tuple[Span, ...] = ()
     for relation in document.relations:
         ends = [mentions[end].text if relation.level == "mention" else end for end in (relation.head, relation.tail)]
         same = bool(relation.evidence) and relation.evidence == last
         last = relation.evidence
         sentence = "″" if same else " … ".join(document.text[start:end] for start, end in last)  # ″: as above
-        rows.append((ends[0], relation.type, ends[1], relation.probability, sentence))
-    table(screen, "Relations", ("head", "type", "tail", "probability", "sentence"), rows, wide="sentence")
+        cues = [f"{name}: {relation.attributes[kind]}" for kind, name in _CUES.items() if relation.attributes.get(kind)]
+        rows.append((ends[0], relation.type, ends[1], relation.probability, ", ".join(cues), sentence))
+    columns: tuple[str, ...] = ("head", "type", "tail", "probability", "cue", "sentence")
+    if not any(row[4] for row in rows):
+        columns = (*columns[:4], *columns[5:])
+        rows = [(*row[:4], *row[5:]) for row in rows]
+    table(screen, "Relations", columns, rows, wide="sentence")
 
 
 def _reported(labels: Iterable[Label]) -> Iterator[tuple[str, list[Label]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from relatome.cli import results
 from relatome.cli.job import REJECTS, Job
-from relatome.cli.terminal import counted
+from relatome.cli.terminal import counted, say
 
 
 def extract(
@@ -40,6 +41,12 @@ def extract(
     min_probability: Annotated[
         float, typer.Option(min=0.0, max=1.0, metavar="P", help="Leave out what is less probable.")
     ] = 0.0,
+    keep_negated: Annotated[
+        bool,
+        typer.Option(
+            "--keep-negated", help="Keep relations that the text denies; by default they are left out, counted."
+        ),
+    ] = False,
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Repair or leave out what is wrong in a document, counted, and keep it.")
     ] = False,
@@ -79,9 +86,17 @@ def extract(
         read = results.with_sentences(results.with_groups(read, groups))
         if min_probability:
             read = results.sure(read, min_probability)
+        denied: Counter[str] = Counter()
+        if not keep_negated:
+            read = results.affirmed(read, denied)
         made = ("sentences", "tokens", "meta", "ids", "text")  # ours, or no one expects them in this format
         results.write(job.each(read), chosen, output, made=made)
     job.report()
+    if denied:
+        shown = ", ".join(f"{cue!r} {count:,}" for cue, count in denied.most_common(5))
+        say(
+            f"left out {counted(denied.total(), 'relations')} that the text denies ({shown}); --keep-negated keeps them"
+        )
     if not quiet:
         pieces = int(getattr(predictor, "pieces_read", 0))
         seconds = max(job.seconds, 1e-9)

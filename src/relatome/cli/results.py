@@ -159,10 +159,22 @@ def sure(documents: Iterable[Document], least: float) -> Iterator[Document]:
         yield replace(document, mentions=mentions, relations=relations, labels=labels)
 
 
+def affirmed(documents: Iterable[Document], denied: Counter[str]) -> Iterator[Document]:
+    """Documents without the relations that their text denies; ``denied`` counts these by their cue."""
+    from relatome.negation import is_negated
+
+    for document in documents:
+        denied.update(
+            str(one.attributes.get("negation", one.type)).lower() for one in document.relations if is_negated(one)
+        )
+        yield replace(document, relations=tuple(one for one in document.relations if not is_negated(one)))
+
+
 def facts(document: Document) -> Iterator[dict[str, Any]]:
     """One flat record for each mention, relation and label, with its document, place, sentence, probability, model."""
     from relatome import sentences
     from relatome.documents import Span
+    from relatome.negation import ATTRIBUTES
 
     bounds = sentences.of(document)
 
@@ -192,7 +204,8 @@ def facts(document: Document) -> Iterator[dict[str, Any]]:
         start, end_ = min(place.start for place in places), max(place.end for place in places)
         yield _fact(
             document, "relation", relation.type, around(start, end_), relation.probability, relation.source,
-            id=relation.id, **ends, **({"group": relation.attributes["group"]} if "group" in relation.attributes else {}),
+            id=relation.id, **ends,
+            **{key: relation.attributes[key] for key in ("group", *ATTRIBUTES) if key in relation.attributes},
         )  # fmt: skip
     for label in document.labels:
         yield _fact(
