@@ -257,7 +257,8 @@ def _relation(
         raise ScoreError(f"{card.name} has no relations")
     pick(entities, {"gold": True, "predicted": True}, "kind of entities")
     head = head_of(predictor, "relation")
-    asked = replace(head, arguments=_arguments(card))  # both sides of a comparison answer the card's candidates
+    asked = _asked(card, head)
+    both_ways = frozenset(asked.options.symmetric)
     classes = card.evaluated_groups or tuple(dict.fromkeys(card.groups.values()))
     names = {**card.groups, **head.groups}
     level = "mention" if any(one.level == "mention" for one in card.relations.values()) else "concept"
@@ -277,7 +278,7 @@ def _relation(
     examples: list[Item] = []
     lost: Budget | None = None
     if entities == "predicted" or (both and not missing):
-        parts[PREDICTED], examples, lost = _end_to_end(predictor, documents, head, names, classes, draws)
+        parts[PREDICTED], examples, lost = _end_to_end(predictor, documents, head, names, classes, both_ways, draws)
     elif both:
         facts["not scored with predicted entities"] = missing
     main = GOLD if entities == "gold" else PREDICTED
@@ -291,7 +292,7 @@ def _relation(
 
 def _end_to_end(
     predictor: Predictor, documents: Sequence[Document], head: Head, names: Mapping[str, str], classes: Sequence[str],
-    draws: Mapping[str, int],
+    both_ways: Collection[str], draws: Mapping[str, int],
 ) -> tuple[tuple[Scored, Examples], list[Item], Budget]:  # fmt: skip
     """Relations found from the bare text, by exact spans; and what became of each gold one."""
     gold: dict[str, set[tuple[Any, Any, str]]] = {}
@@ -300,13 +301,13 @@ def _end_to_end(
     bare = (replace(document, mentions=(), relations=(), labels=()) for document in documents)
     entity_head = head_of(predictor, "ner")
     for document, read in zip(documents, extract(bare, predictor, heads=[entity_head.name, head.name]), strict=True):  # type: ignore[arg-type]
-        gold[document.id] = set(_by_span(document, names, classes))
-        predicted[document.id] = set(_by_span(read, names, classes))
-        fates += _fates(document, read, predictor, head, names, classes)
+        gold[document.id] = set(_by_span(document, names, classes, both_ways))
+        predicted[document.id] = set(_by_span(read, names, classes, both_ways))
+        fates += _fates(document, read, predictor, head, names, classes, both_ways)
 
     def scored(kept: frozenset[str]) -> Report:
         report: Report = SCORERS["relations"].score(_only(gold, kept), _only(predicted, kept), classes=classes, **draws)
-        return report.signed({"entities": "predicted"})
+        return report.signed({"entities": "predicted", **_how(head)})
 
     examples = [
         {"id": _place(identity, a, b), "type": kind, "gold": (a, b, kind) in gold[identity],
@@ -324,46 +325,48 @@ def _with_gold(
 ) -> tuple[Scored, Examples]:  # fmt: skip
     gold: dict[str, set[tuple[str, str, str]]] = {}
     predicted: dict[str, set[tuple[str, str, str]]] = {}
+    both_ways = asked.options.symmetric
     for part in _parts(documents):
         pairs = [(document, pair) for document in part for pair in relation.inputs(document, asked)]
         answers = predictor.predict({asked.name: [pair for _, pair in pairs]})[asked.name]
         for document in part:
             relations = (r for r in document.relations if r.level == level and names.get(r.type, r.type) in classes)
-            gold[document.id] = {(r.head, r.tail, names.get(r.type, r.type)) for r in relations}
+            gold[document.id] = {_fact(r.head, r.tail, r.type, names, both_ways) for r in relations}
             predicted[document.id] = set()
         concepts = {(d.id, m.id): m.concepts for d in part for m in d.mentions}
         for (document, pair), answer in zip(pairs, answers, strict=True):
-            kind = names.get(str(answer.value), str(answer.value))
-            if kind not in classes:
+            label = str(answer.value)
+            if names.get(label, label) not in classes:
                 continue
             if level == "mention":
-                predicted[document.id].add((pair.head.id, pair.tail.id, kind))
+                predicted[document.id].add(_fact(pair.head.id, pair.tail.id, label, names, both_ways))
             else:
                 for first in concepts[document.id, pair.head.id]:
                     for second in concepts[document.id, pair.tail.id]:
-                        predicted[document.id].add((first, second, kind))
+                        predicted[document.id].add(_fact(first, second, label, names, both_ways))
 
     def scored(kept: frozenset[str]) -> Report:
         report: Report = SCORERS["relations"].score(_only(gold, kept), _only(predicted, kept), classes=classes, **draws)
-        return report.signed({"entities": "gold", "level": level})
+        return report.signed({"entities": "gold", "level": level, **_how(asked)})
 
     return scored, _saved("relations", gold, predicted, classes=classes)
 
 
 def _fates(
     document: Document, read: Document, predictor: Predictor, head: Head, names: Mapping[str, str],
-    classes: Sequence[str],
+    classes: Sequence[str], both_ways: Collection[str],
 ) -> Iterator[Fate]:  # fmt: skip
     """What became of each gold relation of a document that was read: the first stage it was lost at."""
-    found = set(_by_span(read, names, classes))
-    answered = {(first, second) for first, second, _ in _by_span(read, names, tuple(names.values()) + head.labels)}
+    found = set(_by_span(read, names, classes, both_ways))
+    every = tuple(names.values()) + head.labels
+    answered = {(first, second) for first, second, _ in _by_span(read, names, every, both_ways)}
     spans = sentences.of(replace(document, mentions=()))  # as they were read
     whole = sentences.of(document, keep_mentions=True)
     at: dict[tuple[int, int], list[Mention]] = {}
     for mention in read.mentions:
         at.setdefault((mention.start, mention.end), []).append(mention)
     reading = read.meta["relatome"]
-    for first, second, kind in sorted(set(_by_span(document, names, classes))):
+    for first, second, kind in sorted(set(_by_span(document, names, classes, both_ways))):
         places = [_around(spans, *one) for one in (first, second)]
         fitting = [
             (one, other) for one in at.get(first, ()) for other in at.get(second, ())
@@ -422,12 +425,20 @@ def _place(identity: str, first: tuple[int, int], second: tuple[int, int]) -> st
     return f"{identity}:{first[0]}-{first[1]}:{second[0]}-{second[1]}"
 
 
-def _by_span(document: Document, names: Mapping[str, str], classes: Sequence[str]) -> Iterator[tuple[Any, Any, str]]:
+def _by_span(
+    document: Document, names: Mapping[str, str], classes: Sequence[str], both_ways: Collection[str]
+) -> Iterator[tuple[Any, Any, str]]:
     spans = {mention.id: (mention.start, mention.end) for mention in document.mentions}
     for one in document.relations:
         kind = names.get(one.type, one.type)
         if one.level == "mention" and kind in classes:
-            yield spans[one.head], spans[one.tail], kind
+            yield _fact(spans[one.head], spans[one.tail], one.type, names, both_ways)
+
+
+def _fact(first: T, second: T, label: str, names: Mapping[str, str], both_ways: Collection[str]) -> tuple[T, T, str]:
+    """A relation as it is counted: by its class, and in one order where its label holds both ways."""
+    a, b = sorted((first, second)) if label in both_ways else (first, second)  # type: ignore[type-var]
+    return a, b, names.get(label, label)
 
 
 def _classification(
@@ -487,11 +498,16 @@ def _saved(
     return Examples("", tuple(rows), scorer, {name: list(names) for name, names in options.items()})
 
 
-def _arguments(card: Card) -> dict[str, tuple[tuple[str, str], ...]]:
-    return {
-        name: one.arguments + (tuple((b, a) for a, b in one.arguments) if one.symmetric else ())
-        for name, one in card.relations.items()
-    }
+def _asked(card: Card, head: Head) -> Head:
+    """The head as it is asked: about the card's pairs, which both sides of a comparison answer, and those it adds."""
+    symmetric = (*head.options.symmetric, *(name for name, one in card.relations.items() if one.symmetric))
+    options = replace(head.options, symmetric=tuple(dict.fromkeys(symmetric)))
+    listed = {name: (*one.arguments, *head.arguments.get(name, ())) for name, one in card.relations.items()}
+    return replace(head, arguments=pairs.arguments(listed, options), options=options)
+
+
+def _how(head: Head) -> dict[str, str]:
+    return {"head": f"{head.kind}: {head.options}"}
 
 
 def _only(found: Mapping[str, T], kept: frozenset[str]) -> dict[str, T]:

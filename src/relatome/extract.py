@@ -98,9 +98,11 @@ def _read(
                     asked[index].append(pair)
                     related[index].append(answer)
     results = []
+    symmetric = {label for head in heads for label in head.options.symmetric}
     for index, document in enumerate(documents):
         result = replace(document, mentions=tuple(mentions[index]), relations=())
-        result = negation.mark(relation.attach(result, asked[index], related[index], predictor.source))
+        result = relation.attach(result, asked[index], related[index], predictor.source, symmetric)
+        result = negation.mark(result)
         for name, answered in labelled.items():
             result = classification.attach(
                 result, [s for s, _ in answered[index]], [p for _, p in answered[index]], name, predictor.source

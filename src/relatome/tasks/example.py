@@ -7,7 +7,7 @@ cannot see gold. Ids are stable and do not depend on the head, so that two model
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -25,6 +25,39 @@ class TypedSpan(NamedTuple):
     end: int
     type: str
     probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a relation head chooses, reads and answers its pairs. The defaults are those of models without them.
+
+    Parameters
+    ----------
+    direction
+        ``"listed"``: a pair of types is asked about as the head's arguments list it; ``"both"``: in the other order too.
+    symmetric
+        Labels that hold both ways. Their pairs are taught and read in both orders and the two probabilities averaged,
+        so that the answer does not depend on the order asked.
+
+    Examples
+    --------
+    >>> str(Options(symmetric=("Bind",)))
+    'direction listed, symmetric Bind'
+    """
+
+    direction: str = "listed"
+    symmetric: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Every option, for a signature."""
+        shown = {name: " ".join(v) or "none" if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Options:
+        """The options that ``dataclasses.asdict`` wrote."""
+        read: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in value.items()}
+        return cls(**read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +79,8 @@ class Head:
         label names are not proposed.
     groups
         Relations only: a coarser name for a label (ChemProt's ``INHIBITOR`` is ``CPR:4``), for scoring and output.
+    options
+        Relations only: how pairs are chosen, read and answered.
     """
 
     name: str
@@ -54,6 +89,7 @@ class Head:
     labels: tuple[str, ...]
     arguments: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    options: Options = Options()
 
     @property
     def classes(self) -> int:
@@ -69,6 +105,7 @@ class Head:
             "labels": list(self.labels),
             "arguments": {label: [list(pair) for pair in pairs] for label, pairs in self.arguments.items()},
             "groups": dict(self.groups),
+            **({"options": asdict(self.options)} if self.task == "relation" else {}),
         }
 
     @classmethod
@@ -81,6 +118,7 @@ class Head:
             labels=tuple(value["labels"]),
             arguments={label: tuple((a, b) for a, b in pairs) for label, pairs in value.get("arguments", {}).items()},
             groups=dict(value.get("groups", {})),
+            options=Options.from_json(value.get("options", {})),
         )
 
 
@@ -145,12 +183,16 @@ class Encoded:
         ``(P, 4)`` for ``packed``: the piece each of ``[E1] [/E1] [E2] [/E2]`` shares its position with.
     dropped
         Inputs that no window can hold (their arguments are further apart than a window is long).
+    mirrored
+        How many of the last inputs are read in the other order: pairs of symmetric labels whose other order is not
+        asked about by itself.
     """
 
     window: Window
     inputs: tuple[int, ...]
     markers: np.ndarray[Any, np.dtype[np.int32]] | None = None
     dropped: bool = False
+    mirrored: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,36 @@
 """Which pairs of mentions are asked about, and what the gold says of each.
 
 A candidate is one *ordered* pair (head, tail) of mentions of one sentence whose types some label of the head allows.
-Both orders of a pair are two candidates where both are allowed. Pairs are proposed from the mentions a document
+Both orders of a pair are two candidates where both are allowed, as they are of a label that holds both ways. Pairs are proposed from the mentions a document
 carries, so the same function serves gold entities (training, gold-entity scores) and predicted ones (extraction).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from relatome import sentences
 from relatome.documents import Document, Mention, Span
-from relatome.tasks.example import NEGATIVE, Argument, Head, Pair, Sentence
+from relatome.tasks.example import NEGATIVE, Argument, Head, Options, Pair, Sentence
+
+Types = tuple[tuple[str, str], ...]
+
+
+def arguments(listed: Mapping[str, Iterable[tuple[str, str]]], options: Options) -> dict[str, Types]:
+    """The type pairs of each label, with the other order of those that are asked about both ways.
+
+    Examples
+    --------
+    >>> arguments({"Bind": [("Chemical", "Gene")]}, Options(symmetric=("Bind",)))
+    {'Bind': (('Chemical', 'Gene'), ('Gene', 'Chemical'))}
+    """
+    both = {label for label in listed if label in options.symmetric or options.direction == "both"}
+    return {
+        label: tuple(dict.fromkeys((*types, *((b, a) for a, b in types if label in both))))
+        for label, types in ((label, tuple(types)) for label, types in listed.items())
+    }
 
 
 def allowed(head: Head) -> frozenset[tuple[str, str]]:
@@ -93,17 +110,19 @@ class Facts:
     document
         With gold relations.
     head
-        Relations of types it has no label for are not looked at.
+        Relations of types it has no label for are not looked at; those of its symmetric labels hold both ways.
     """
 
     mention: dict[tuple[str, str], tuple[str, ...]]
     concept: dict[tuple[str, str], tuple[str, ...]]
     concepts: dict[str, tuple[str, ...]]
+    symmetric: Collection[str] = ()
 
     @classmethod
     def of(cls, document: Document, head: Head) -> Facts:
         """Read them off a document's gold relations."""
-        facts = cls({}, {}, {mention.id: mention.concepts for mention in document.mentions})
+        concepts = {mention.id: mention.concepts for mention in document.mentions}
+        facts = cls({}, {}, concepts, head.options.symmetric)
         for relation in document.relations:
             if relation.type in head.labels:
                 table = facts.mention if relation.level == "mention" else facts.concept
@@ -117,27 +136,36 @@ class Facts:
         A relation between concepts counts for every pair of their mentions: distant for a sentence, but two mentions
         of a related pair in one sentence seldom stand there by chance.
         """
-        found = list(self.mention.get((head_id, tail_id), ()))
+        found = self._between(self.mention, head_id, tail_id)
         if self.concept:
             for first in self.concepts.get(head_id, ()):
                 for second in self.concepts.get(tail_id, ()):
-                    found += self.concept.get((first, second), ())
+                    found += self._between(self.concept, first, second)
         return tuple(dict.fromkeys(found))
+
+    def _between(self, table: Mapping[tuple[str, str], tuple[str, ...]], first: str, second: str) -> list[str]:
+        found = list(table.get((first, second), ()))
+        if self.symmetric:
+            found += (label for label in table.get((second, first), ()) if label in self.symmetric)
+        return found
 
 
 def reachable(document: Document, head: Head) -> tuple[int, int]:
     """How many of the document's gold relations some candidate can express, and how many there are."""
     facts = Facts.of(document, head)
-    pairs = [(pair.head.id, pair.tail.id) for pair in candidates(document, head)]
-    reached: set[tuple[str, str, str]] = set()
-    for first, second in pairs:
-        if (first, second) in facts.mention:
-            reached |= {(first, second, label) for label in facts.mention[first, second]}
-        for a in facts.concepts.get(first, ()):
-            for b in facts.concepts.get(second, ()):
-                reached |= {(a, b, label) for label in facts.concept.get((a, b), ())}
+    met: dict[str, set[tuple[str, str]]] = {"mention": set(), "concept": set()}
+    for pair in candidates(document, head):
+        first, second = pair.head.id, pair.tail.id
+        met["mention"].add((first, second))
+        met["concept"] |= {(a, b) for a in facts.concepts.get(first, ()) for b in facts.concepts.get(second, ())}
+    reached = sum(
+        (a, b) in met[level] or (label in facts.symmetric and (b, a) in met[level])
+        for level, table in (("mention", facts.mention), ("concept", facts.concept))
+        for (a, b), labels in table.items()
+        for label in set(labels)
+    )
     total = sum(len(set(labels)) for table in (facts.mention, facts.concept) for labels in table.values())
-    return len(reached), total
+    return reached, total
 
 
 def _argument(mention: Mention, start: int) -> Argument:

@@ -11,12 +11,15 @@ Two heads read the same pairs:
     One pair a pass, the four markers set into the text around its mentions, by offset. This is what plain
     ``AutoModelForSequenceClassification`` checkpoints read: as four pieces where their vocabulary has the markers,
     else spelled, as their tokenizer reads any text.
+
+A pair that a symmetric label could hold between is read in both orders, whichever of them is asked about: the label's
+probability is the mean of the two, and so the same for both.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +36,7 @@ SCORER = "relations"
 PAIRS_PER_ROW = 32  # 128 marker pieces: a list of forty drugs must not make a row of 6,000 pieces
 
 Targets = np.ndarray[Any, np.dtype[np.int64]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def inputs(document: Document, head: Head) -> Iterator[Pair]:
@@ -58,38 +62,53 @@ def encode(
     markers
         ``marker`` only: the pieces of ``[E1] [/E1] [E2] [/E2]``; none if the windows are those of `spelled` pairs.
     """
+    readings = [(index, pair, 0) for index, pair in enumerate(batch)]
+    readings += [(index, mirrored(batch[index]), 1) for index in _unasked(batch, head)]
     if head.kind == "marker":
-        for index, pair in enumerate(batch):
+        for index, pair, mirror in readings:
             placed = _place(windows[index], pair if markers else spelled(pair))
-            if placed is None:
+            if placed is not None:
+                window = _marked(placed[0], placed[1], markers) if markers else placed[0]
+                yield Encoded(window, (index,), mirrored=mirror)
+            elif not mirror:
                 yield Encoded(windows[index][0], (index,), dropped=True)
-            else:
-                yield Encoded(_marked(placed[0], placed[1], markers) if markers else placed[0], (index,))
         return
-    rows: dict[int, tuple[Window, list[int], list[tuple[int, int, int, int]]]] = {}
-    for index, pair in enumerate(batch):
+    rows: dict[int, tuple[Window, list[int], list[tuple[int, int, int, int]], list[int]]] = {}
+    for index, pair, mirror in readings:
         placed = _place(windows[index], pair)
         if placed is None:
-            yield Encoded(windows[index][0], (index,), np.zeros((0, 4), np.int32), dropped=True)
+            if not mirror:
+                yield Encoded(windows[index][0], (index,), np.zeros((0, 4), np.int32), dropped=True)
             continue
         window, at = placed
-        row = rows.setdefault(id(window), (window, [], []))
+        row = rows.setdefault(id(window), (window, [], [], []))
         row[1].append(index)
         row[2].append(at)
-    for window, numbers, places in rows.values():
+        row[3].append(mirror)
+    for window, numbers, places, mirrors in rows.values():
         for begin in range(0, len(numbers), PAIRS_PER_ROW):
             part = slice(begin, begin + PAIRS_PER_ROW)
-            yield Encoded(window, tuple(numbers[part]), np.asarray(places[part], dtype=np.int32))
+            at_pieces = np.asarray(places[part], dtype=np.int32)
+            yield Encoded(window, tuple(numbers[part]), at_pieces, mirrored=sum(mirrors[part]))
 
 
 def targets(encoded: Encoded, golds: Sequence[str], head: Head) -> Targets:
-    """``(P,)`` the label of each pair of a row."""
-    return np.asarray([head.labels.index(golds[index]) for index in encoded.inputs], dtype=np.int64)
+    """``(P,)`` the label of each pair of a row; in the other order, only a symmetric label is one."""
+    found = [golds[index] for index in encoded.inputs]
+    for place in range(len(found) - encoded.mirrored, len(found)):
+        found[place] = found[place] if found[place] in head.options.symmetric else NEGATIVE
+    return np.asarray([head.labels.index(label) for label in found], dtype=np.int64)
 
 
-def legal_labels(encoded: Encoded, batch: Sequence[Pair], head: Head) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """``(P, C)`` which labels each pair's types allow."""
-    return np.asarray([legal(head, batch[i].head.type, batch[i].tail.type) for i in encoded.inputs], dtype=bool)
+def legal_labels(encoded: Encoded, batch: Sequence[Pair], head: Head) -> Mask:
+    """``(P, C)`` which labels each pair's types allow; where a pair is read in the other order, the symmetric ones."""
+    own = len(encoded.inputs) - encoded.mirrored
+    found = _legal([batch[index] for index in encoded.inputs[:own]], head)
+    if encoded.mirrored:
+        turned = _legal_mirrored([batch[index] for index in encoded.inputs[own:]], head)
+        negative = np.asarray([label == NEGATIVE for label in head.labels])
+        found = np.concatenate((found, turned & (negative | _symmetric(head))))
+    return found
 
 
 def decode(batch: Sequence[Pair], encoded: Sequence[Encoded], logits: Sequence[Logits], head: Head) -> list[Prediction]:
@@ -98,46 +117,137 @@ def decode(batch: Sequence[Pair], encoded: Sequence[Encoded], logits: Sequence[L
     Labels the pair's types do not allow have no probability. Where labels have a coarser group, the likeliest group
     is chosen first (the probabilities of its labels added up), then its likeliest label.
     """
-    found: dict[int, Prediction] = {}
+    count, classes = len(batch), len(head.labels)
+    scores, mirrors = np.zeros((2, count, classes), np.float32)
+    windows, dropped = [1] * count, [False] * count
+    for item, answer in zip(encoded, logits, strict=True):
+        for index in item.inputs:
+            windows[index], dropped[index] = item.window.count, item.dropped
+        if not item.dropped:  # `marker` gives its one pair without an axis for it
+            own, answer = len(item.inputs) - item.mirrored, answer.reshape(len(item.inputs), classes)
+            scores[list(item.inputs[:own])] = answer[:own]
+            mirrors[list(item.inputs[own:])] = answer[own:]
+    mask = _legal(batch, head)
+    probabilities = _probabilities(scores, mask)
+    if head.options.symmetric:
+        probabilities = _averaged(batch, probabilities, mirrors, head)
+    best = _likeliest(probabilities, head)
+    found = []
+    for index, pair in enumerate(batch):
+        if dropped[index]:
+            found.append(Prediction(pair.id, NEGATIVE, {NEGATIVE: 1.0}, windows[index], dropped=True))
+            continue
+        sure = {
+            label: round(p, 4)
+            for label, p, fits in zip(head.labels, probabilities[index].tolist(), mask[index].tolist(), strict=True)
+            if fits
+        }
+        found.append(Prediction(pair.id, head.labels[best[index]], sure, windows[index]))
+    return found
+
+
+def _probabilities(scores: Logits, mask: Mask) -> Logits:
+    return _softmax(np.where(mask, scores, np.float32(-1e9)))
+
+
+def _likeliest(probabilities: Logits, head: Head) -> list[int]:
+    """The likeliest label of the likeliest group of each pair."""
     names = [head.groups.get(label, label) for label in head.labels]
     groups = list(dict.fromkeys(names))
     member = np.asarray([[name == group for group in groups] for name in names], dtype=np.float32)
-    for item, scores in zip(encoded, logits, strict=True):
-        if item.dropped:
-            index = item.inputs[0]
-            found[index] = Prediction(batch[index].id, NEGATIVE, {NEGATIVE: 1.0}, item.window.count, dropped=True)
-            continue
-        scores = scores.reshape(
-            len(item.inputs), len(head.labels)
-        )  # `marker` gives its one pair without an axis for it
-        mask = legal_labels(item, batch, head) if head.arguments else np.ones(scores.shape, bool)
-        probabilities = _softmax(np.where(mask, scores, -1e9).astype(np.float32))
-        best_groups = (probabilities @ member).argmax(axis=1)
-        in_best = member.T[best_groups] > 0
-        best = np.where(in_best, probabilities, -1.0).argmax(axis=1)
-        for row, index in enumerate(item.inputs):
-            sure = {
-                label: round(float(p), 4)
-                for label, p, fits in zip(head.labels, probabilities[row], mask[row], strict=True)
-                if fits
-            }
-            found[index] = Prediction(batch[index].id, head.labels[best[row]], sure, item.window.count)
-    return [found[index] for index in range(len(batch))]
+    by_group: Logits = probabilities @ member
+    best_groups: Targets = by_group.argmax(axis=1)
+    in_best = member.T[best_groups] > 0
+    best: list[int] = np.where(in_best, probabilities, -1.0).argmax(axis=1).tolist()
+    return best
 
 
-def attach(document: Document, batch: Iterable[Pair], predictions: Iterable[Prediction], source: str = "") -> Document:
-    """The document with the relations found (in place of those it had), each with its sentence as evidence."""
+def _averaged(batch: Sequence[Pair], probabilities: Logits, mirrors: Logits, head: Head) -> Logits:
+    """The probabilities with each symmetric label's the mean of both orders; the others share what is left, as before.
+
+    ``mirrors`` are the logits of the pairs whose other order is not in the batch, read in that order.
+    """
+    places = {_key(pair): index for index, pair in enumerate(batch)}
+    other = np.zeros_like(probabilities)
+    alone = []
+    for index, pair in enumerate(batch):
+        mirror = places.get(_key(mirrored(pair)))
+        if mirror is None:
+            alone.append(index)
+        else:
+            other[index] = probabilities[mirror]
+    if alone:
+        other[alone] = _probabilities(mirrors[alone], _legal_mirrored([batch[index] for index in alone], head))
+    symmetric = _symmetric(head)
+    mean = np.where(symmetric, (probabilities + other) / 2, 0)
+    rest = np.where(symmetric, 0, probabilities)
+    share = (1 - mean.sum(axis=1)) / np.maximum(rest.sum(axis=1), 1e-9)
+    result: Logits = (mean + rest * share[:, None]).astype(np.float32)
+    return result
+
+
+def _unasked(batch: Sequence[Pair], head: Head) -> list[int]:
+    """The pairs to be read in the other order for a symmetric label, because that order is no pair of the batch."""
+    if not head.options.symmetric:
+        return []
+    asked = {_key(pair) for pair in batch}
+    may: list[bool] = np.any(_legal(batch, head) & _symmetric(head), axis=1).tolist()
+    return [index for index, pair in enumerate(batch) if may[index] and _key(mirrored(pair)) not in asked]
+
+
+def mirrored(pair: Pair) -> Pair:
+    """The pair in the other order."""
+    return replace(pair, head=pair.tail, tail=pair.head)
+
+
+def _key(pair: Pair) -> tuple[str, int, int, str, int, int, str]:
+    """What a reading of the pair depends on."""
+    return pair.sentence.text, *pair.head[1:], *pair.tail[1:]
+
+
+def _legal(batch: Sequence[Pair], head: Head) -> Mask:
+    """``(P, C)``: which labels each pair's types allow; all of them where the head knows no types."""
+    if not head.arguments:
+        return np.ones((len(batch), len(head.labels)), dtype=bool)
+    rows = {types: legal(head, *types) for types in dict.fromkeys((pair.head.type, pair.tail.type) for pair in batch)}
+    found = [rows[pair.head.type, pair.tail.type] for pair in batch]
+    return np.asarray(found, dtype=bool).reshape(len(batch), len(head.labels))
+
+
+def _legal_mirrored(batch: Sequence[Pair], head: Head) -> Mask:
+    """``(P, C)``: which labels each pair's types allow in the other order."""
+    return _legal([mirrored(pair) for pair in batch], head) | (_legal(batch, head) & _symmetric(head))
+
+
+def _symmetric(head: Head) -> Mask:
+    return np.asarray([label in head.options.symmetric for label in head.labels], dtype=bool)
+
+
+def attach(
+    document: Document,
+    batch: Iterable[Pair],
+    predictions: Iterable[Prediction],
+    source: str = "",
+    symmetric: Collection[str] = (),
+) -> Document:
+    """The document with the relations found (in place of those it had), each with its sentence as evidence.
+
+    Of the two orders of a pair that a ``symmetric`` label was found for, the first is kept.
+    """
     relations: list[Relation] = []
+    known: set[tuple[str, str, str]] = set()
     for pair, prediction in zip(batch, predictions, strict=True):
-        if prediction.value != NEGATIVE:
-            label = str(prediction.value)
-            sentence = Span(pair.sentence.start, pair.sentence.start + len(pair.sentence.text))
-            relations.append(
-                Relation(
-                    f"R{len(relations) + 1}", label, pair.head.id, pair.tail.id,
-                    evidence=(sentence,), probability=prediction.probabilities[label], source=source,
-                )
-            )  # fmt: skip
+        label = str(prediction.value)
+        if label == NEGATIVE or (label in symmetric and (label, pair.tail.id, pair.head.id) in known):
+            continue
+        known.add((label, pair.head.id, pair.tail.id))
+        sentence = Span(pair.sentence.start, pair.sentence.start + len(pair.sentence.text))
+        relations.append(
+            Relation(
+                f"R{len(relations) + 1}", label, pair.head.id, pair.tail.id,
+                evidence=(sentence,), probability=prediction.probabilities[label], source=source,
+            )
+        )  # fmt: skip
     return replace(document, relations=tuple(relations))
 
 

@@ -17,10 +17,10 @@ from relatome.corpora.card import Card
 from relatome.corpora.held_out import HeldOut
 from relatome.documents import Document
 from relatome.errors import SettingsError
-from relatome.tasks import TASKS, ner
-from relatome.tasks.example import NEGATIVE, Head
+from relatome.tasks import TASKS, ner, pairs
+from relatome.tasks.example import NEGATIVE, Head, Options
 from relatome.tasks.ner import IGNORED
-from relatome.training.settings import DataSettings, HeadSettings, Settings
+from relatome.training.settings import CARD, DataSettings, HeadSettings, Settings
 from relatome.wordpieces import WordPieces
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -156,17 +156,46 @@ def _head(wanted: HeadSettings, cards: Sequence[Card]) -> Head:
     if wanted.task == "relation":
         types = {name: (card, relation) for card in cards for name, relation in card.relations.items()}
         labels = wanted.labels or (NEGATIVE, *types)
-        arguments: Mapping[str, tuple[tuple[str, str], ...]] = {
-            name: relation.arguments + (tuple((b, a) for a, b in relation.arguments) if relation.symmetric else ())
-            for name, (_, relation) in types.items() if name in labels
-        }  # fmt: skip
+        listed = {name: relation.arguments for name, (_, relation) in types.items() if name in labels}
         groups = {name: card.groups[name] for name, (card, _) in types.items() if name in labels}
-        return Head(wanted.name, "relation", kind, labels, arguments, groups)
+        options = _options(wanted, labels, [name for name, (_, relation) in types.items() if relation.symmetric])
+        arguments = pairs.arguments(_whitelisted(wanted, labels, listed), options)
+        return Head(wanted.name, "relation", kind, labels, arguments, groups, options)
     found = tuple(dict.fromkeys(v for c in cards if wanted.name in c.labels for v in c.labels[wanted.name].values))
     if not (wanted.labels or found):
         known = sorted({name for card in cards for name in card.labels})
         raise SettingsError([f"heads {wanted.name!r}: no corpus has labels of this name, known: {', '.join(known)}"])
     return Head(wanted.name, "classification", kind, wanted.labels or found)
+
+
+def _options(wanted: HeadSettings, labels: Sequence[str], by_card: Sequence[str]) -> Options:
+    """The head's options, their symmetric labels by name."""
+    named = [label for one in wanted.symmetric for label in (by_card if one == CARD else (one,))]
+    _known(wanted, "symmetric", [one for one in wanted.symmetric if one != CARD], labels)
+    return Options(direction=wanted.direction, symmetric=tuple(label for label in labels if label in named))
+
+
+def _whitelisted(
+    wanted: HeadSettings, labels: Sequence[str], listed: Mapping[str, pairs.Types]
+) -> Mapping[str, pairs.Types]:
+    """The type pairs of each label: the run's own, where it has some for the label, else the cards'."""
+    if not wanted.pairs:
+        return listed
+    _known(wanted, "pairs", [one[0] for one in wanted.pairs if len(one) == 3], labels)
+    for_all = tuple((one[0], one[1]) for one in wanted.pairs if len(one) == 2)
+    found: dict[str, pairs.Types] = {}
+    for label in labels:
+        own = tuple((one[1], one[2]) for one in wanted.pairs if len(one) == 3 and one[0] == label)
+        if label != NEGATIVE and (types := own or for_all or listed.get(label, ())):
+            found[label] = types
+    return found
+
+
+def _known(wanted: HeadSettings, option: str, named: Sequence[str], labels: Sequence[str]) -> None:
+    unknown = [name for name in named if name not in labels]
+    if unknown:
+        known = ", ".join(labels)
+        raise SettingsError([f"heads {wanted.name!r}: {option} names {unknown[0]!r}, which is no label of it: {known}"])
 
 
 def _exhaustive(item: DataSettings) -> frozenset[str]:

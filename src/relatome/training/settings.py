@@ -22,6 +22,7 @@ from relatome.errors import SettingsError
 from relatome.tasks import TASKS
 
 LOSSES = ("cross-entropy", "focal")  # a test holds them to `models.network.LOSSES`, which needs torch
+CARD = "card"  # in a list of labels: those that the corpora's cards name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,13 @@ class HeadSettings:
         The focal loss's exponent.
     smoothing
         Share of the target that is spread evenly over the classes.
+    pairs
+        Relations only, in place of the cards': ``["Chemical", "Gene"]`` is a (head type, tail type) that every label
+        may hold between, ``["INHIBITOR", "Chemical", "Gene"]`` one for that label alone. No other pairs are asked about.
+    direction
+        Relations only: ``"listed"``, pairs of types are asked about as they are listed; ``"both"``, in both orders.
+    symmetric
+        Relations only: labels that hold both ways; ``"card"`` stands for those the cards say so of.
     """
 
     name: str
@@ -59,6 +67,9 @@ class HeadSettings:
     loss: str = "cross-entropy"
     focus: float = 2.0
     smoothing: float = 0.0
+    pairs: tuple[tuple[str, ...], ...] = ()
+    direction: str = "listed"
+    symmetric: tuple[str, ...] = (CARD,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,9 +245,12 @@ def _table(kind: type[Any], values: Any, where: str, problems: list[str]) -> Any
         expected = hints[name]
         if get_origin(expected) is tuple and isinstance(value, list | tuple):
             inner = get_args(expected)[0]
-            if not all(isinstance(item, inner) for item in value):
-                problems.append(f"{prefix}{name} should be a list of {inner.__name__}, found {value!r}")
-            arguments[name] = tuple(value)
+            lists = get_origin(inner) is tuple  # of strings
+            each = [part for item in value for part in (item if isinstance(item, list | tuple) else (None,))]
+            if not all(isinstance(item, str if lists else inner) for item in (each if lists else value)):
+                wanted = "lists of str" if lists else inner.__name__
+                problems.append(f"{prefix}{name} should be a list of {wanted}, found {value!r}")
+            arguments[name] = tuple(tuple(item) if lists and isinstance(item, list) else item for item in value)
         elif expected is float and isinstance(value, int) and not isinstance(value, bool):
             arguments[name] = float(value)
         elif isinstance(expected, type | UnionType) and not isinstance(value, expected):
@@ -269,6 +283,7 @@ def _contradictions(settings: Settings) -> list[str]:
             problems.append(f"heads {head.name!r}: smoothing should be at least 0 and below 1, found {head.smoothing}")
         if not 0 < head.focus <= 10:
             problems.append(f"heads {head.name!r}: focus should be above 0 and at most 10, found {head.focus}")
+        problems += [f"heads {head.name!r}: {problem}" for problem in _pair_options(head)]
         if not re.fullmatch("[A-Za-z][A-Za-z0-9_-]*", head.name):
             rule = "a name should be letters, digits, hyphens and underscores, a letter first"
             problems.append(f"heads {head.name!r}: {rule}")
@@ -291,5 +306,25 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append(f"precision should be auto, fp32 or bf16, found {settings.precision!r}")
     return problems
 
+
+def _pair_options(head: HeadSettings) -> list[str]:
+    """What contradicts itself in the options of a relation head, or is set for another one."""
+    if head.task != "relation":
+        plain = HeadSettings(head.name, head.task)
+        extra = [name for name in PAIR_OPTIONS if getattr(head, name) != getattr(plain, name)]
+        return [f"{name} is for relations, and this head's task is {head.task}" for name in extra]
+    problems = []
+    for name, values in PAIR_OPTIONS.items():
+        if values and getattr(head, name) not in values:
+            problems.append(f"{name} should be {' or '.join(values)}, found {getattr(head, name)!r}")
+    for one in head.pairs:
+        if len(one) not in (2, 3):
+            shown = json.dumps(one)
+            problems.append(f"pairs holds {shown}, expected [head type, tail type] or [label, head type, tail type]")
+    return problems
+
+
+PAIR_OPTIONS: dict[str, tuple[str, ...]] = {"pairs": (), "direction": ("listed", "both"), "symmetric": ()}
+"""The options of relation heads, with the words that are allowed where not all are."""
 
 __all__ = ["DataSettings", "HeadSettings", "Settings", "parse", "read"]

@@ -1,0 +1,316 @@
+"""The options of relation heads: which pairs are asked about, how they are read, and what is answered.
+
+All texts are invented; the models have random weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from relatome.documents import Document, Mention, Relation
+from relatome.errors import SettingsError
+from relatome.evaluate import evaluate
+from relatome.extract import extract
+from relatome.models import checkpoint
+from relatome.predictors.neural import NeuralPredictor
+from relatome.tasks import relation
+from relatome.tasks.example import NEGATIVE, Argument, Head, Options, Pair, Prediction, Sentence
+from relatome.tasks.pairs import Facts, candidates, reachable
+from relatome.training import mixture
+from relatome.training import settings as options
+from relatome.training.loop import Run
+from relatome.training.settings import Settings
+from relatome.wordpieces import WordPieces
+from tests import tiny
+
+KINDS = ("packed", "marker")
+LABELS = (NEGATIVE, "Bind", "INHIBITOR")
+BIND = Head(
+    "relations", "relation", "packed", LABELS,
+    {"Bind": (("Gene", "Gene"), ("Chemical", "Gene"), ("Gene", "Chemical")), "INHIBITOR": (("Chemical", "Gene"),)},
+    options=Options(symmetric=("Bind",)),
+)  # fmt: skip
+
+
+def document(identifier: str = "d", text: str = "Aspirin hits cox and kinase.", **more: Any) -> Document:
+    """A chemical and two genes in one sentence."""
+    mentions = []
+    for number, (word, kind) in enumerate((("Aspirin", "Chemical"), ("cox", "Gene"), ("kinase", "Gene")), start=1):
+        start = text.index(word)
+        mentions.append(Mention(f"T{number}", start, start + len(word), kind, word))
+    return Document(identifier, text, mentions=tuple(mentions), **more).check()
+
+
+BOUND = document(relations=(Relation("R1", "Bind", "T3", "T2"), Relation("R2", "INHIBITOR", "T1", "T2")))
+
+
+def reversed_pairs(found: Sequence[Pair]) -> list[Pair]:
+    return [relation.mirrored(pair) for pair in found]
+
+
+def by_order(answers: Sequence[Prediction], label: str) -> list[float]:
+    return [answer.probabilities.get(label, 0.0) for answer in answers]
+
+
+# ------------------------------------------------------------------------------------------------ symmetric labels
+
+
+def test_both_orders_of_a_symmetric_label_are_taught_the_same() -> None:
+    golds = {example.input.id: example.gold for example in relation.examples(BOUND, BIND)}
+    assert golds == {
+        "d:T1-T2": "INHIBITOR", "d:T1-T3": NEGATIVE, "d:T2-T1": NEGATIVE, "d:T3-T1": NEGATIVE,
+        "d:T2-T3": "Bind", "d:T3-T2": "Bind",
+    }  # fmt: skip
+    today = replace(BIND, options=Options())
+    assert [e.gold for e in relation.examples(BOUND, today) if e.input.id == "d:T2-T3"] == [NEGATIVE]
+    assert reachable(BOUND, BIND) == (2, 2)
+
+
+def test_relations_between_concepts_hold_both_ways_too() -> None:
+    mentions = tuple(replace(m, concepts=(f"C{m.id[1:]}",)) for m in BOUND.mentions)
+    facts = replace(BOUND, mentions=mentions, relations=(Relation("R1", "Bind", "C3", "C2", level="concept"),))
+    found = Facts.of(facts, BIND)
+    assert found.labels("T2", "T3") == found.labels("T3", "T2") == ("Bind",)
+    assert reachable(facts, BIND) == (1, 1)
+    listed = replace(BIND, arguments={"Bind": (("Gene", "Chemical"),)}, options=Options())
+    assert reachable(replace(facts, relations=(Relation("R1", "Bind", "C1", "C2", level="concept"),)), listed) == (0, 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_answer_does_not_depend_on_the_order_or_on_who_else_asks(tmp_path: Path, kind: str) -> None:
+    head = replace(BIND, kind=kind)
+    asked = tiny.predictor(tiny.fresh(tmp_path, [head]))
+    genes = [pair for pair in candidates(BOUND, head) if pair.head.type == pair.tail.type == "Gene"]
+    together = asked.predict({"relations": genes})["relations"]
+    alone = [asked.predict({"relations": [pair]})["relations"][0] for pair in genes]
+    assert together[0].probabilities == together[1].probabilities
+    assert tiny.agree(together, alone)
+    plain = tiny.predictor(tiny.fresh(tmp_path / "plain", [replace(head, options=Options())]))
+    one, other = plain.predict({"relations": genes})["relations"]
+    assert one.probabilities != other.probabilities  # or there would be nothing to average
+    mean = np.mean([by_order([one, other], label) for label in LABELS[:2]], axis=1)
+    assert by_order(together[:1], NEGATIVE) + by_order(together[:1], "Bind") == pytest.approx(mean, abs=2e-4)
+
+
+def test_labels_with_a_direction_share_what_the_symmetric_ones_leave() -> None:
+    head = replace(BIND, arguments={})
+    sentence = Sentence("s", "d", "cox kinase")
+    pair = Pair("p", sentence, Argument("a", 0, 3, ""), Argument("b", 4, 10, ""))
+    logits = np.log(np.asarray([[0.1, 0.2, 0.7], [0.1, 0.6, 0.3]], dtype=np.float32))
+    both = [pair, relation.mirrored(pair)]
+    window = WordPieces.toy(tiny.PIECES).windows([sentence.text])
+    (item,) = relation.encode([window[0]] * 2, both, head)
+    one, other = relation.decode(both, [item], [logits], head)
+    assert one.probabilities["Bind"] == other.probabilities["Bind"] == pytest.approx(0.4, abs=1e-4)
+    assert dict(one.probabilities) == pytest.approx({NEGATIVE: 0.075, "Bind": 0.4, "INHIBITOR": 0.525}, abs=2e-4)
+    assert dict(other.probabilities) == pytest.approx({NEGATIVE: 0.15, "Bind": 0.4, "INHIBITOR": 0.45}, abs=2e-4)
+    assert (one.value, other.value) == ("INHIBITOR", "INHIBITOR")
+
+
+def test_a_pair_whose_other_order_is_not_asked_is_read_in_both() -> None:
+    found = [pair for pair in candidates(BOUND, BIND) if pair.id in ("d:T1-T2", "d:T2-T3")]
+    windows = WordPieces.toy(tiny.PIECES).windows([BOUND.text])
+    (item,) = relation.encode([windows[0]] * 2, found, BIND)
+    assert item.inputs == (0, 1, 0, 1) and item.mirrored == 2
+    assert item.markers is not None and item.markers[2].tolist() == item.markers[0][[2, 3, 0, 1]].tolist()
+    assert relation.targets(item, ["INHIBITOR", "Bind"], BIND).tolist() == [2, 1, 0, 1]
+    legal = relation.legal_labels(item, found, BIND).tolist()
+    assert legal == [[True, True, True], [True, True, False], [True, True, False], [True, True, False]]
+
+
+def test_of_a_symmetric_relation_one_order_comes_out() -> None:
+    found = list(candidates(BOUND, BIND))
+    answers = [
+        Prediction(p.id, e.gold, {e.gold: 0.9}) for p, e in zip(found, relation.examples(BOUND, BIND), strict=True)
+    ]
+    attached = relation.attach(BOUND, found, answers, "tiny", BIND.options.symmetric).check()
+    assert [(r.type, r.head, r.tail) for r in attached.relations] == [("INHIBITOR", "T1", "T2"), ("Bind", "T2", "T3")]
+
+
+# ------------------------------------------------------------------------------------------------ in a run file
+
+CARD = """
+name = "{name}"
+title = "An invented corpus"
+version = "1"
+reader = "jsonl"
+unit = "sentence"
+tasks = ["ner", "relation"]
+protocol = "official"
+licence = "CC0 1.0"
+terms = "None."
+ship = true
+citation = "None."
+exhaustive = ["Chemical", "Gene"]
+
+[origin]
+url = "https://example.org/"
+
+[types]
+Chemical = "Chemical"
+Gene = "Gene"
+
+[relations]
+Bind = {{ arguments = [["Gene", "Gene"]], level = "mention", symmetric = true }}
+INHIBITOR = {{ arguments = [["Chemical", "Gene"]], level = "mention" }}
+
+[protocols.official]
+kind = "files"
+
+[protocols.official.splits.train]
+read = ["{name}.train"]
+
+[files]
+"{name}.train" = {{ sha256 = "{train}" }}
+"""
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with one corpus, and an encoder."""
+    from relatome.formats import jsonl
+
+    (tmp_path / "NEVER_TRAIN.tsv").write_text("pmid\ttest_set\n", encoding="utf-8")
+    file = tmp_path / "bound.train"
+    jsonl.write([replace(BOUND, id=f"b{number}") for number in range(4)], file)
+    card = CARD.format(name="bound", train=hashlib.sha256(file.read_bytes()).hexdigest())
+    (tmp_path / "bound.toml").write_text(card, encoding="utf-8")
+    tiny.encoder_folder(tmp_path / "encoder")
+    monkeypatch.setenv("RELATOME_DATA", str(tmp_path))
+    return tmp_path
+
+
+def settings_of(world: Path, **head: Any) -> Settings:
+    return options.parse(
+        {
+            "encoder": str(world / "encoder"), "limit": 64, "epochs": 1, "batch_pieces": 256, "precision": "fp32",
+            "heads": [{"name": "relations", "task": "relation", **head}],
+            "data": [{"corpus": str(world / "bound.toml"), "heads": ["relations"]}],
+        }
+    )  # fmt: skip
+
+
+def head_of(world: Path, **head: Any) -> Head:
+    (found,) = mixture.heads(settings_of(world, **head))
+    return found
+
+
+def trained(world: Path, folder: Path, **head: Any) -> NeuralPredictor:
+    """A model trained for an epoch, saved, and opened again."""
+    settings = settings_of(world, **head)
+    heads = mixture.heads(settings)
+    made = checkpoint.new(settings.encoder, heads, limit=settings.limit)
+    steps = list(Run(settings, made, mixture.build(settings, heads, made.pieces, made.limit), folder).steps())
+    assert all(np.isfinite(list(step.losses.values())).all() for step in steps)
+    again = checkpoint.load(folder)
+    assert again.network.asked == made.network.asked
+    return tiny.predictor(again)
+
+
+def test_symmetric_labels_are_those_of_the_cards_unless_the_run_says_others(world: Path) -> None:
+    assert head_of(world).options.symmetric == ("Bind",)
+    assert head_of(world).arguments == {"Bind": (("Gene", "Gene"),), "INHIBITOR": (("Chemical", "Gene"),)}
+    assert head_of(world, symmetric=[]).options.symmetric == ()
+    both = head_of(world, symmetric=["card", "INHIBITOR"])
+    assert both.options.symmetric == ("Bind", "INHIBITOR")
+    assert both.arguments["INHIBITOR"] == (("Chemical", "Gene"), ("Gene", "Chemical"))
+
+
+def test_type_pairs_of_the_run_replace_those_of_the_cards(world: Path) -> None:
+    for_all = head_of(world, pairs=[["Chemical", "Gene"]], symmetric=[])
+    assert for_all.arguments == {"Bind": (("Chemical", "Gene"),), "INHIBITOR": (("Chemical", "Gene"),)}
+    one = head_of(world, pairs=[["Bind", "Chemical", "Gene"], ["Bind", "Gene", "Gene"]])
+    assert one.arguments["INHIBITOR"] == (("Chemical", "Gene"),)
+    assert one.arguments["Bind"] == (("Chemical", "Gene"), ("Gene", "Gene"), ("Gene", "Chemical"))
+
+
+def test_both_directions_are_asked_about(world: Path) -> None:
+    head = head_of(world, direction="both")
+    assert [pair.id for pair in candidates(BOUND, head)] == [
+        "d:T1-T2", "d:T1-T3", "d:T2-T1", "d:T2-T3", "d:T3-T1", "d:T3-T2",
+    ]  # fmt: skip
+    assert {e.input.id: e.gold for e in relation.examples(BOUND, head)}["d:T2-T1"] == NEGATIVE
+    assert [pair.id for pair in candidates(BOUND, head_of(world))] == ["d:T1-T2", "d:T1-T3", "d:T2-T3", "d:T3-T2"]
+
+
+def test_a_label_that_is_none_is_named(world: Path) -> None:
+    for option, value in (("symmetric", ["Bound"]), ("pairs", [["Bound", "Gene", "Gene"]])):
+        with pytest.raises(
+            SettingsError, match=f"{option} names 'Bound', which is no label of it: NO_RELATION, Bind, "
+        ):
+            head_of(world, **{option: value})
+
+
+def test_the_settings_can_be_run_again(world: Path, tmp_path: Path) -> None:
+    settings = settings_of(world, pairs=[["Bind", "Gene", "Gene"], ["Chemical", "Gene"]], direction="both")
+    (tmp_path / "run.toml").write_text(settings.toml(), encoding="utf-8")
+    assert options.read(tmp_path / "run.toml") == settings
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "direction": ({"direction": "down"}, "direction should be listed or both, found 'down'"),
+    "length": (
+        {"pairs": [["Gene"]]}, 'pairs holds ["Gene"], expected [head type, tail type] or [label, head type, tail type]',
+    ),
+    "shape": ({"pairs": ["Gene"]}, "heads[1]: pairs should be a list of lists of str, found ['Gene']"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_option_is_told(world: Path, case: str) -> None:
+    given, message = WRONG[case]
+    with pytest.raises(SettingsError) as caught:
+        settings_of(world, **given)
+    assert message in str(caught.value)
+
+
+def test_options_of_relations_are_for_relations(world: Path) -> None:
+    with pytest.raises(SettingsError, match="direction is for relations, and this head's task is ner"):
+        options.parse(
+            {
+                "encoder": "e", "heads": [{"name": "a", "task": "ner", "direction": "both"}],
+                "data": [{"corpus": "x", "heads": ["a"]}],
+            }
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_trained_answers_the_same_when_it_is_opened(world: Path, tmp_path: Path, kind: str) -> None:
+    predictor = trained(world, tmp_path / "run", kind=kind)
+    head = predictor.heads["relations"]
+    assert head.options == Options(symmetric=("Bind",))
+    result = evaluate(predictor, str(world / "bound.toml"), task="relation", split="train", resamples=0, clean=False)
+    assert result.report.signature["head"] == f"{kind}: direction listed, symmetric Bind"
+    assert result.facts["gold relations"] == result.facts["in reach of a candidate"] == 8
+    bare = [replace(BOUND, mentions=(), relations=())]
+    assert [d.relations for d in extract(bare, predictor)] == [()]  # it finds no entities to ask about
+
+
+class Knowing(NeuralPredictor):
+    """Answers every pair as the gold says."""
+
+    def __init__(self, predictor: NeuralPredictor) -> None:
+        self.__dict__.update(predictor.__dict__)
+
+    def predict(self, requests: Any, memory: Any = None) -> Any:
+        head = self.heads["relations"]
+        golds = {e.input.id[1:].split(":")[1]: e.gold for e in relation.examples(BOUND, head)}
+        return {
+            name: [Prediction(p.id, g := golds[p.id.split(":")[1]], {g: 1.0}) for p in found]
+            for name, found in requests.items()
+        }
+
+
+def test_a_symmetric_relation_is_counted_once(world: Path, tmp_path: Path) -> None:
+    made = checkpoint.new(world / "encoder", [head_of(world)], limit=64)
+    knows = Knowing(tiny.predictor(made))
+    result = evaluate(knows, str(world / "bound.toml"), task="relation", split="train", resamples=0, clean=False)
+    assert result.report.value("f1", "micro") == 1.0
+    assert [s.support for s in result.report.scores if s.name == "f1" and s.class_ == "Bind"] == [4]
