@@ -220,7 +220,8 @@ def test_contradictions_are_told_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         options.parse(
             {
-                "encoder": "e", "epochs": 0, "precision": "fp8", "batch_pieces": 3,
+                "encoder": "e", "epochs": 0, "precision": "fp8", "batch_pieces": 3, "accumulate": 0,
+                "layer_decay": 1.5, "average": 1.0, "lora": 4, "reinitialise": 1,
                 "heads": [
                     {"name": "a", "task": "tagging"}, {"name": "a", "task": "ner", "kind": "packed"},
                     {
@@ -245,7 +246,11 @@ def test_contradictions_are_told_at_once() -> None:
         "heads 'b.c': no corpus teaches it",
         "epochs should be above 0 and at most 10000, found 0.0",
         "batch_pieces should be above 16 and at most 10000000, found 3",
-        "precision should be auto, fp32 or bf16, found 'fp8'",
+        "accumulate should be from 1 to 10000, found 0",
+        "layer_decay should be from 0.01 to 1, found 1.5",
+        "average should be from 0 to 0.999999, found 1.0",
+        "reinitialise and lora: layers that begin anew cannot be left as they are and adapted",
+        "precision should be one of auto, fp32, bf16, fp16, found 'fp8'",
     )
 
 
@@ -472,11 +477,32 @@ def test_one_seed_one_model(world: Path, tmp_path: Path) -> None:
     assert weights(tmp_path / "a") != weights(tmp_path / "c")
 
 
-@pytest.mark.parametrize(("saved", "killed"), [(2, 2), (3, 6), (7, 11)])
+FOCAL = tuple(dataclasses.replace(h, loss="focal", smoothing=0.1, class_weights="balanced") for h in HEADS)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "accumulate": {"accumulate": 3},
+    "average": {"average": 0.9},
+    "bf16": {"precision": "bf16"},
+    "focal": {"heads": FOCAL},
+    "freeze": {"freeze": 1},
+    "gradient checkpointing": {"gradient_checkpointing": True},
+    "layer decay": {"layer_decay": 0.5},
+    "lora": {"lora": 4},
+    "lora and average": {"lora": 2, "average": 0.9, "freeze": 1, "r_drop": 1.0, "accumulate": 2},
+    "r-drop": {"r_drop": 1.0},
+    "reinitialise": {"reinitialise": 1},
+    "temperature": {"sampling_temperature": 3.0},
+}
+
+
+@pytest.mark.parametrize(
+    ("saved", "killed", "changes"),
+    [(2, 2, {}), (3, 6, {}), (7, 11, {}), *((7, 11, changes) for changes in OPTIONS.values())],
+    ids=["early", "middle", "late", *OPTIONS],
+)
 def test_a_killed_run_ends_with_the_weights_of_the_unbroken_one(
-    world: Path, tmp_path: Path, saved: int, killed: int
+    world: Path, tmp_path: Path, saved: int, killed: int, changes: dict[str, Any]
 ) -> None:
-    settings = settings_of(world, patience=100, evaluate_every=2)
+    settings = settings_of(world, patience=100, evaluate_every=2, **changes)
 
     def score(made: checkpoint.Checkpoint) -> dict[str, float]:
         return {"f1": float(made.network.encoder.embeddings.word_embeddings.weight.detach().abs().sum())}
@@ -507,6 +533,156 @@ def test_a_killed_run_ends_with_the_weights_of_the_unbroken_one(
     ]
     for name, value in second.checkpoint.network.state_dict().items():
         assert torch.equal(value, unbroken.checkpoint.network.state_dict()[name]), name
+
+
+def gradients(settings: Settings, folder: Path) -> dict[str, torch.Tensor]:
+    """Of one batch, clipped and before they are taken away."""
+    run = start(settings, folder)
+    found: dict[str, torch.Tensor] = {}
+
+    def look(*_: Any) -> None:
+        found.update({n: p.grad.clone() for n, p in run.checkpoint.network.named_parameters() if p.grad is not None})
+
+    run.optimizer.optimizer.register_step_pre_hook(look)
+    next(run.steps())
+    return found
+
+
+@pytest.mark.parametrize("parts", [2, 3, 1000])
+@pytest.mark.parametrize("heads", [HEADS, FOCAL], ids=["plain", "weighted"])
+def test_a_batch_read_in_parts_teaches_what_it_teaches_whole(
+    world: Path, tmp_path: Path, parts: int, heads: tuple[HeadSettings, ...]
+) -> None:
+    settings = settings_of(world, dropout=0.0, heads=heads, r_drop=0.5)
+    whole = gradients(settings, tmp_path)
+    divided = gradients(dataclasses.replace(settings, accumulate=parts), tmp_path)
+    assert set(divided) == set(whole)
+    for name, value in whole.items():
+        assert torch.allclose(divided[name], value, rtol=1e-4, atol=1e-6), name
+    one, other = (
+        next(start(dataclasses.replace(settings, accumulate=count), tmp_path).steps()) for count in (1, parts)
+    )
+    assert other.losses == pytest.approx(one.losses, rel=1e-5) and other.pieces == one.pieces
+
+
+def test_layers_computed_again_change_nothing(world: Path, tmp_path: Path) -> None:
+    plain = gradients(settings_of(world), tmp_path)
+    again = gradients(settings_of(world, gradient_checkpointing=True), tmp_path)
+    assert all(torch.equal(again[name], value) for name, value in plain.items())  # dropout draws the same, too
+
+
+def test_what_is_frozen_stays_and_the_rest_moves(world: Path, tmp_path: Path) -> None:
+    for freeze, still in ((-1, ()), (0, ("embeddings",)), (1, ("embeddings", "encoder.layer.0."))):
+        run = start(settings_of(world, freeze=freeze, epochs=1.0), tmp_path / str(freeze))
+        before = {name: value.clone() for name, value in run.checkpoint.network.encoder.state_dict().items()}
+        list(run.steps())
+        for name, value in run.checkpoint.network.encoder.state_dict().items():
+            if "token_type" not in name and "key.bias" not in name:  # a key's bias moves no attention
+                assert torch.equal(value, before[name]) == name.startswith(still or "nothing"), (freeze, name)
+    with pytest.raises(SettingsError, match="freeze is 3, and the encoder has 2 layers"):
+        start(settings_of(world, freeze=3), tmp_path)
+    with pytest.raises(SettingsError, match="freeze and reinitialise are together more than the encoder's 2 layers"):
+        start(settings_of(world, freeze=1, reinitialise=2), tmp_path)
+
+
+def test_top_layers_begin_anew(world: Path, tmp_path: Path) -> None:
+    old = start(settings_of(world), tmp_path).checkpoint.network.state_dict()
+    torch.manual_seed(99)
+    new = start(settings_of(world, reinitialise=1), tmp_path).checkpoint.network.state_dict()
+    changed = {name for name, value in new.items() if not torch.equal(value, old[name])}
+    assert changed == {name for name in old if "layer.1." in name}
+    assert new["encoder.encoder.layer.1.output.LayerNorm.weight"].eq(1).all()
+    assert 0.01 < new["encoder.encoder.layer.1.intermediate.dense.weight"].std() < 0.03
+    again = start(settings_of(world, reinitialise=1), tmp_path).checkpoint.network.state_dict()
+    assert all(torch.equal(again[name], value) for name, value in new.items())
+
+
+def test_lower_layers_learn_more_slowly(world: Path, tmp_path: Path) -> None:
+    run = start(settings_of(world, layer_decay=0.5), tmp_path)
+    peaks = {group["name"]: group["peak"] for group in run.optimizer.param_groups if "without" not in group["name"]}
+    assert peaks == {
+        "encoder embeddings": 5e-4, "encoder layer 1": 1e-3, "encoder layer 2": 2e-3, "encoder": 2e-3, "heads": 1e-2,
+    }  # fmt: skip
+    groups = {group["name"]: {id(p) for p in group["params"]} for group in run.optimizer.param_groups}
+    encoder: Any = run.checkpoint.network.encoder
+    assert {id(p) for p in encoder.encoder["layer"][0].parameters()} == (
+        groups["encoder layer 1"] | groups["encoder layer 1 without decay"]
+    )
+    assert id(encoder.embeddings.word_embeddings.weight) in groups["encoder embeddings"]
+    assert sum(map(len, groups.values())) == len(list(run.checkpoint.network.parameters()))
+
+
+@pytest.mark.parametrize("family", ["", "roberta", "electra", "deberta-v2", "modernbert"])
+def test_adapters_are_learned_in_place_of_the_encoder_and_merged(world: Path, tmp_path: Path, family: str) -> None:
+    if family:
+        family_folder(tmp_path / "encoder", family)
+    toy = DataSettings(str(world / "toy.toml"), ("harm",))
+    settings = settings_of(
+        world, encoder=str(tmp_path / "encoder" if family else world / "encoder"), data=(toy,), heads=HEADS[2:],
+        lora=4, layer_decay=0.9, freeze=1, gradient_checkpointing=True, epochs=1.0,
+    )  # fmt: skip
+    run = start(settings, tmp_path / "run")
+    before = {name: value.clone() for name, value in run.checkpoint.network.named_parameters()}
+    learned = {n for n, p in run.checkpoint.network.named_parameters() if p.requires_grad}
+    encoder = {name for name in learned if "lora" in name}
+    assert encoder and not [name for name in encoder if "layer.0." in name or "layers.0." in name]
+    assert all(
+        "lora" in name or name.startswith(("heads.", "model.classifier", "model.head", "model.pooler"))
+        for name in learned
+    )
+    list(run.steps())
+    after = dict(run.checkpoint.network.named_parameters())
+    moved = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert {name for name in learned if "lora_B" in name} <= moved <= learned
+
+    made = checkpoint.load(tmp_path / "run")
+    saved = made.network.state_dict()
+    assert not [name for name in saved if "lora" in name or "base_layer" in name]
+    texts = [Sentence(one.id, one.id, one.text) for one in invented("x", 6, seed=99)]
+    run.checkpoint.network.eval()
+    assert tiny.agree(
+        tiny.predictor(made).predict({"harm": texts})["harm"],
+        tiny.predictor(run.checkpoint).predict({"harm": texts})["harm"],
+    )
+    plain = start(dataclasses.replace(settings, lora=0), tmp_path / "other").checkpoint.network.state_dict()
+    assert set(plain) == set(saved)
+
+
+def test_the_average_is_scored_and_saved(world: Path, tmp_path: Path) -> None:
+    seen: list[torch.Tensor] = []
+
+    def score(made: checkpoint.Checkpoint) -> dict[str, float]:
+        seen.append(made.network.heads["harm"].classifier.weight.detach().clone())  # type: ignore[index]
+        return {"f1": float(len(seen))}
+
+    run = start(settings_of(world, average=0.5, evaluate_every=1, epochs=1.0), tmp_path, score)
+    weight = run.checkpoint.network.heads["harm"].classifier.weight  # type: ignore[index]
+    mean = torch.zeros_like(weight)
+    for number, _ in enumerate(run.steps()):
+        share = min(0.5, (1 + number) / (10 + number)) if number else 0.0
+        mean = share * mean + (1 - share) * weight.detach()
+        assert torch.allclose(seen[-1], mean, atol=1e-6) and (number == 0 or not torch.equal(seen[-1], weight))
+    saved = checkpoint.load(tmp_path).network.heads["harm"].classifier.weight  # type: ignore[index]
+    assert torch.equal(saved, seen[-1])
+
+
+def test_r_drop_draws_two_passes_together(world: Path, tmp_path: Path) -> None:
+    plain, same, apart = (
+        next(start(settings_of(world, **changes), tmp_path).steps()).losses["harm"]
+        for changes in ({"dropout": 0.0}, {"dropout": 0.0, "r_drop": 1e3}, {"dropout": 0.3, "r_drop": 1e3})
+    )
+    assert same == pytest.approx(plain, rel=1e-5)  # without dropout there is nothing to draw together
+    assert apart > plain + 0.03
+
+
+def test_small_corpora_are_read_more_often_with_temperature(world: Path, tmp_path: Path) -> None:
+    toy, diseases = (rows * 1.0 for rows in (29, 30))
+    run = start(settings_of(world, sampling_temperature=2.0), tmp_path)
+    shares = [toy**0.5, 0.5 * diseases**0.5]
+    whole = toy + 0.5 * diseases
+    expected = [whole * share / sum(shares) / size for share, size in zip(shares, (toy, diseases), strict=True)]
+    assert run.stream.weights == pytest.approx(expected)
+    assert start(settings_of(world), tmp_path).stream.weights == [1.0, 0.5]
 
 
 def test_checkpoints_are_written_on_the_way(world: Path, tmp_path: Path) -> None:
@@ -711,7 +887,29 @@ def test_a_batch_without_items_for_a_head_says_nothing_of_it(world: Path, tmp_pa
 
 
 def test_the_words_for_precision() -> None:
-    assert precision("fp32") == "no" and precision("bf16") == "bf16" and precision("auto") in ("no", "bf16")
+    assert precision("fp32") == "no" and precision("bf16") == "bf16" and precision("auto") in ("no", "bf16", "fp16")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_half_precision_needs_a_device_that_has_it() -> None:
+    with pytest.raises(SettingsError, match="precision fp16 needs a CUDA device, and there is none here"):
+        precision("fp16")
+
+
+@pytest.mark.gpu
+def test_half_precision_learns_and_resumes(world: Path, tmp_path: Path) -> None:
+    settings = settings_of(world, precision="fp16", epochs=4.0)
+    steps = list(start(settings, tmp_path / "unbroken").steps())
+    assert np.mean([sum(s.losses.values()) for s in steps[-5:]]) < np.mean([sum(s.losses.values()) for s in steps[:5]])
+    first = start(settings, tmp_path / "broken")
+    for step in first.steps():
+        if step.number == 5:
+            first.save()
+            break
+    again = start(settings, tmp_path / "broken")
+    assert again.resume() and again.accelerator.scaler.state_dict() == first.accelerator.scaler.state_dict()
+    list(again.steps())
+    assert weights(tmp_path / "broken") == weights(tmp_path / "unbroken")
 
 
 # ------------------------------------------------------------------------------------------------ elsewhere

@@ -22,6 +22,7 @@ from typing import Any, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,9 @@ class Bert(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.config = config
+        self.gradient_checkpointing = (
+            False  # in training, compute layers again on the way back and keep only their input
+        )
         self.embeddings = _Embeddings(config)
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))})
         self.apply(self._initialise)
@@ -93,7 +97,10 @@ class Bert(nn.Module):
         kept = []
         for number, layer in enumerate(cast(nn.ModuleList, self.encoder["layer"])):
             past = None if memory is None else memory[:, number]
-            hidden, state = layer(hidden, bias, past, remember)
+            if self.gradient_checkpointing and torch.is_grad_enabled():
+                hidden, state = checkpoint(layer, hidden, bias, past, remember, use_reentrant=False)
+            else:
+                hidden, state = layer(hidden, bias, past, remember)
             kept.append(state)
         return hidden, torch.stack(kept, dim=1) if remember else None
 

@@ -131,6 +131,12 @@ def outcomes(logits: Tensor, legal: Tensor, annotated: Tensor) -> Tensor:
     return torch.cat((negative[:, None], logs[:, 1:]), dim=1)
 
 
+def divergence(logits: Tensor, others: Tensor, legal: Tensor) -> Tensor:
+    """How far two answers to each item are apart: ``(N,)``, the mean of both Kullback-Leibler divergences."""
+    first, second = (F.log_softmax(one.float().masked_fill(~legal, -1e9), dim=-1) for one in (logits, others))
+    return ((first.exp() - second.exp()) * (first - second)).sum(dim=1) / 2
+
+
 def _cross_entropy(
     logits: Tensor,
     gold: Tensor,

@@ -11,19 +11,21 @@ import math
 import os
 import pickle
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import Tensor
 
-from relatome.batches import Row, collate
+from relatome.batches import Batch, Row, collate
 from relatome.errors import SettingsError, TrainingError
 from relatome.models import checkpoint as folders
 from relatome.models.checkpoint import Checkpoint
-from relatome.training import optim
+from relatome.training import adapters, optim, stream
 from relatome.training.mixture import Mixture
 from relatome.training.objective import Objective
 from relatome.training.settings import Settings, parse
@@ -108,19 +110,20 @@ class Run:
         self.score = score
         # oneDNN keeps 1,024 compiled kernels; some sixty widths need more
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
+        AcceleratorState._reset_state()  # it is one for the process, and the run before this may have had another precision
         self.accelerator = Accelerator(mixed_precision=precision(settings.precision))
-        times = [item.weight for item in settings.data]
+        times = stream.times(
+            [len(rows) for rows in mixture.rows], [item.weight for item in settings.data], settings.sampling_temperature
+        )
         self.stream = Stream(mixture.rows, times, budget=settings.batch_pieces, seed=settings.seed)
         per_epoch = self.stream.epoch_batches
         self.total = max(1, round(per_epoch * settings.epochs))
         self.every = settings.evaluate_every or per_epoch
-        if settings.dropout >= 0:
-            for module in checkpoint.network.modules():
-                if isinstance(module, torch.nn.Dropout):
-                    module.p = settings.dropout
+        optim.prepare(settings, checkpoint.network)
         self.network, self.optimizer = self.accelerator.prepare(
             checkpoint.network, optim.optimizer(settings, checkpoint)
         )
+        self.average = optim.averaged(checkpoint.network, settings.average) if settings.average else None
         self.objective = Objective(settings, mixture, checkpoint.network.asked, times=times, batches=per_epoch)
         self.done = 0
         self.best: float | None = None
@@ -154,6 +157,10 @@ class Run:
             )
         self.accelerator.unwrap_model(self.network).load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        if self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
         self.stream.restore(state["stream"])
         self.done, self.best, self.since_best = state["done"], state["best"], state["since_best"]
         torch.set_rng_state(state["random"])
@@ -170,6 +177,8 @@ class Run:
                 "settings": self.settings.json(),
                 "network": self.accelerator.unwrap_model(self.network).state_dict(),
                 "optimizer": self.optimizer.state_dict(),
+                "average": None if self.average is None else self.average.state_dict(),
+                "scaler": None if self.accelerator.scaler is None else self.accelerator.scaler.state_dict(),
                 "stream": self.stream.state(),
                 "done": self.done,
                 "best": self.best,
@@ -201,7 +210,7 @@ class Run:
             scores: Scores = {}
             better = False
             if self.score is not None and (self.done % self.every == 0 or self.done == self.total):
-                scores = self.score(self.checkpoint)
+                scores = self.score(self.model())
                 self.network.train()
                 value = next(iter(scores.values()))
                 better = self.best is None or value > self.best
@@ -219,27 +228,49 @@ class Run:
             self._keep({})
         (self.folder / "resume.pt").unlink(missing_ok=True)
 
+    def model(self) -> Checkpoint:
+        """What is scored and saved: the network, or the average of its weights; adapters are merged into a copy."""
+        network = self.checkpoint.network
+        if self.average is not None:
+            network = cast(Any, self.average.module)
+        if self.settings.lora:
+            network = adapters.merged(network)
+        return replace(self.checkpoint, network=network)
+
     def _learn(self, rows: list[Row]) -> tuple[dict[str, float], int, int]:
         self._set_rate()
-        batch = collate(rows, pad=self.checkpoint.pieces.pad, markers=self._markers)
-        device = self.accelerator.device
-        arrays = [torch.from_numpy(a).to(device) for a in (batch.ids, batch.positions, batch.mask, batch.pairs)]
-        with self.accelerator.autocast():
-            logits, _ = self.network(*arrays)
-        found = self.objective.losses(logits, rows, rows)
-        total = self.objective.total(found)
-        if not math.isfinite(total.item()):
-            named = ", ".join(dict.fromkeys(f"{row.source} {row.document}" for row in rows))
-            raise TrainingError(
-                f"the loss is {total.item()} in step {self.done + 1}, in the batch of {len(rows)} rows from {named}",
-                path=self.folder, advice="lower the learning rate; the last checkpoint was kept",
-            )  # fmt: skip
-        self.accelerator.backward(total)
+        losses: dict[str, float] = {}
+        pieces = padded = 0
+        for part in _parts(rows, self.settings.accumulate):
+            batch = collate(part, pad=self.checkpoint.pieces.pad, markers=self._markers)
+            pieces, padded = pieces + batch.pieces, padded + batch.ids.size
+            found = self.objective.losses(self._passes(batch), part, rows)
+            if not found:
+                continue
+            total = self.objective.total(found)
+            if not math.isfinite(total.item()):
+                named = ", ".join(dict.fromkeys(f"{row.source} {row.document}" for row in rows))
+                raise TrainingError(
+                    f"the loss is {total.item()} in step {self.done + 1}, in the batch of {len(rows)} rows from {named}",
+                    path=self.folder, advice="lower the learning rate; the last checkpoint was kept",
+                )  # fmt: skip
+            self.accelerator.backward(total)
+            for name, value in found.items():
+                losses[name] = losses.get(name, 0.0) + value.item()
         self.accelerator.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
+        if self.average is not None:
+            self.average.update_parameters(self.checkpoint.network)
         self.done += 1
-        return {name: value.item() for name, value in found.items()}, batch.pieces, batch.ids.size
+        return losses, pieces, padded
+
+    def _passes(self, batch: Batch) -> list[dict[str, Tensor]]:
+        """What the network answers to a batch: once, or with R-Drop twice, each time with other dropout."""
+        device = self.accelerator.device
+        arrays = [torch.from_numpy(a).to(device) for a in (batch.ids, batch.positions, batch.mask, batch.pairs)]
+        with self.accelerator.autocast():
+            return [self.network(*arrays)[0] for _ in range(2 if self.settings.r_drop else 1)]
 
     def _rate(self) -> float:
         return self.settings.learning_rate * optim.share_of_peak(self.settings, self.done, self.total)
@@ -252,7 +283,7 @@ class Run:
     def _keep(self, scores: Scores) -> None:
         self.checkpoint.card["training"] = {"settings": self.settings.json(), "counts": self.mixture.counts}
         self.checkpoint.card["training"] |= {"steps": self.done, "dev": dict(scores)}
-        folders.save(self.checkpoint, self.folder)
+        folders.save(self.model(), self.folder)
 
 
 def _same(saved: Any, wanted: Settings) -> bool:
@@ -264,12 +295,26 @@ def _same(saved: Any, wanted: Settings) -> bool:
 
 
 def precision(wanted: str) -> str:
-    """``"bf16"`` or ``"no"``, accelerate's words, for ``auto``, ``fp32`` or ``bf16`` on this machine."""
+    """``"bf16"``, ``"fp16"`` or ``"no"``, accelerate's words, for ``auto``, ``fp32``, ``bf16`` or ``fp16`` on this machine.
+
+    Raises
+    ------
+    SettingsError
+        ``fp16`` is wanted where there is no CUDA device.
+    """
+    if wanted == "fp16" and not torch.cuda.is_available():
+        raise SettingsError(["precision fp16 needs a CUDA device, and there is none here: choose auto, bf16 or fp32"])
     if wanted != "auto":
-        return {"fp32": "no", "bf16": "bf16"}[wanted]
+        return {"fp32": "no"}.get(wanted, wanted)
     if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported() else "no"
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     return "bf16" if _cpu_has_bf16() else "no"
+
+
+def _parts(rows: Sequence[Row], count: int) -> list[Sequence[Row]]:
+    """The rows in at most ``count`` parts of like size."""
+    size = -(-len(rows) // count)
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def _cpu_has_bf16() -> bool:

@@ -7,16 +7,16 @@ whole batch, so that the losses of the parts add up to the loss of the batch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from relatome.batches import Row
-from relatome.models.network import costs
+from relatome.models.network import costs, divergence
 from relatome.tasks.example import Head
-from relatome.training.mixture import Mixture
+from relatome.training.mixture import Mask, Mixture
 from relatome.training.settings import HeadSettings, Settings
 
 Gold = np.ndarray[Any, np.dtype[np.int64]]
@@ -41,38 +41,37 @@ class Objective:
     ) -> None:
         self.asked = tuple(asked)
         self.mixture = mixture
+        self.r_drop = settings.r_drop
         self.wanted = {head.name: head for head in settings.heads}
         self.weights = {head.name: _class_weights(self.wanted[head.name], mixture, head) for head in self.asked}
         self.typical = {head.name: _items(mixture, head, times) / batches for head in self.asked}
 
-    def losses(self, logits: Mapping[str, Tensor], part: Sequence[Row], whole: Sequence[Row]) -> dict[str, Tensor]:
+    def losses(
+        self, passes: Sequence[Mapping[str, Tensor]], part: Sequence[Row], whole: Sequence[Row]
+    ) -> dict[str, Tensor]:
         """By head, what the rows of a part add to the batch's loss; heads the part has nothing for are left out.
 
         A batch with fewer items than usual counts for less, or the one pair of a batch would weigh as much as fifty.
 
         Parameters
         ----------
-        logits
-            By head, what the network answers to the rows of ``part``.
+        passes
+            By head, what the network answers to the rows of ``part``; once, or twice with other dropout (R-Drop).
         whole
             All rows of the batch.
         """
         found = {}
         for head in self.asked:
-            gold, legal, annotated = self._items(head, logits[head.name], part)
-            if (gold >= 0).any():
-                device, wanted = logits[head.name].device, self.wanted[head.name]
-                options = {"smoothing": wanted.smoothing} | ({"focus": wanted.focus} if wanted.loss == "focal" else {})
-                each = costs(
-                    logits[head.name].reshape(-1, legal.shape[1]),
-                    torch.from_numpy(gold).to(device),
-                    torch.from_numpy(legal).to(device),
-                    torch.from_numpy(annotated).to(device),
-                    self.weights[head.name],
-                    kind=wanted.loss,
-                    **options,
-                )
-                found[head.name] = each.sum() * self._scale(head, whole)
+            items = self._items(head, passes[0][head.name], part)
+            if (items.gold >= 0).any():
+                device = passes[0][head.name].device
+                logits = [one[head.name].reshape(-1, items.legal.shape[1]) for one in passes]
+                gold, legal, annotated = (torch.from_numpy(a).to(device) for a in items)
+                each = [self._costs(head, one, gold, legal, annotated) for one in logits]
+                total = torch.stack(each).mean(dim=0).sum()
+                if len(logits) == 2:
+                    total = total + self.r_drop * divergence(logits[0], logits[1], legal)[gold >= 0].sum()
+                found[head.name] = total * self._scale(head, whole)
         return found
 
     def total(self, losses: Mapping[str, Tensor]) -> Tensor:
@@ -83,6 +82,11 @@ class Objective:
         """The heads that the rows have something for."""
         return {name for row in rows for name, target in row.targets.items() if (target >= 0).any()}
 
+    def _costs(self, head: Head, logits: Tensor, gold: Tensor, legal: Tensor, annotated: Tensor) -> Tensor:
+        wanted = self.wanted[head.name]
+        options = {"smoothing": wanted.smoothing} | ({"focus": wanted.focus} if wanted.loss == "focal" else {})
+        return costs(logits, gold, legal, annotated, self.weights[head.name], kind=wanted.loss, **options)
+
     def _scale(self, head: Head, whole: Sequence[Row]) -> float:
         """What a cost is multiplied by: one over the batch's items (or their weights), less for a batch of few."""
         gold = np.concatenate([row.targets.get(head.name, _NOTHING).reshape(-1) for row in whole])
@@ -91,9 +95,7 @@ class Objective:
         mass = float(len(gold)) if weights is None else float(weights[torch.from_numpy(gold)].sum())
         return min(1.0, len(gold) / self.typical[head.name]) / mass
 
-    def _items(
-        self, head: Head, logits: Tensor, rows: Sequence[Row]
-    ) -> tuple[Gold, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    def _items(self, head: Head, logits: Tensor, rows: Sequence[Row]) -> _Items:
         """Of every item the head answers, padding too: gold, which classes may hold, which its corpus annotates."""
         gold, legal, annotated = [], [], []
         classes = _classes(head)
@@ -111,7 +113,15 @@ class Objective:
             gold.append(mine)
             legal.append(fits)
             annotated.append(np.broadcast_to(marked, fits.shape))
-        return np.concatenate(gold), np.concatenate(legal), np.concatenate(annotated)
+        return _Items(np.concatenate(gold), np.concatenate(legal), np.concatenate(annotated))
+
+
+class _Items(NamedTuple):
+    """Items of one head: ``(N,)`` gold, ``(N, C)`` which classes may hold and which are annotated."""
+
+    gold: Gold
+    legal: Mask
+    annotated: Mask
 
 
 def _classes(head: Head) -> int:

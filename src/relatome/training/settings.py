@@ -21,6 +21,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from relatome.errors import SettingsError
 from relatome.tasks import TASKS
 
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 LOSSES = ("cross-entropy", "focal")  # a test holds them to `models.network.LOSSES`, which needs torch
 CARD = "card"  # in a list of labels: those that the corpora's cards name
 
@@ -93,6 +94,12 @@ class DataSettings:
     types
         Of the entity types it annotates exhaustively, those that are learned from it; empty: all. Where two corpora
         mean different things by one name, the better one teaches it alone.
+    teacher
+        A model folder, or ``"default"``: its probabilities for this corpus's inputs are learned beside the gold.
+    teacher_share
+        Of the loss, what the teacher's probabilities count for; 1: the gold is not looked at.
+    teacher_temperature
+        Both sides' probabilities are softened by it before they are compared.
     """
 
     corpus: str
@@ -102,6 +109,9 @@ class DataSettings:
     protocol: str = ""
     weight: float = 1.0
     types: tuple[str, ...] = ()
+    teacher: str = ""
+    teacher_share: float = 0.5
+    teacher_temperature: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +135,27 @@ class Settings:
     weight_decay, clip, dropout
         AdamW's decay (not of biases and norms), the norm gradients are clipped to, and dropout (-1: the encoder's own).
     precision
-        ``"auto"``, ``"fp32"`` or ``"bf16"``.
+        ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"`` (CUDA only, its gradients scaled).
+    accumulate
+        Parts a batch is read in, one after another; their gradients add up to the batch's, in less memory.
+    gradient_checkpointing
+        Whether layers are computed again on the way back, and not kept: less memory, a third more time.
+    layer_decay
+        The rate of each encoder layer is this times that of the layer above it; the embeddings are below the first.
+    reinitialise
+        Top layers of the encoder that begin anew.
+    freeze
+        -1: everything is learned; 0: all but the embeddings; n: nor the n lowest layers.
+    lora, lora_alpha
+        Rank of low-rank adapters that are learned in place of the encoder's weights (0: none), and their scale (0:
+        twice the rank). They are merged into the weights that are scored and saved.
+    average
+        Decay of the moving average of the weights, which is scored and saved in their place; 0: none.
+    r_drop
+        Weight of the divergence between two passes with different dropout (0: one pass).
+    sampling_temperature
+        Corpora are read in proportion to weight times size to the power of one over this: above 1, small ones more
+        often. An epoch is as long as without.
     evaluate_every
         Steps between two scorings of dev (0: once an epoch), where a corpus has a ``dev``.
     patience
@@ -149,6 +179,16 @@ class Settings:
     clip: float = 1.0
     dropout: float = -1.0
     precision: str = "auto"
+    accumulate: int = 1
+    gradient_checkpointing: bool = False
+    layer_decay: float = 1.0
+    reinitialise: int = 0
+    freeze: int = -1
+    lora: int = 0
+    lora_alpha: float = 0.0
+    average: float = 0.0
+    r_drop: float = 0.0
+    sampling_temperature: float = 1.0
     evaluate_every: int = 0
     patience: int = 0
     checkpoint_seconds: float = 300.0
@@ -293,6 +333,12 @@ def _contradictions(settings: Settings) -> list[str]:
             problems.append(f"data {item.corpus!r}: no head is named {unknown[0]!r}, known: {', '.join(names)}")
         if item.weight <= 0:
             problems.append(f"data {item.corpus!r}: weight should be above 0, found {item.weight}")
+        if not 0 < item.teacher_share <= 1:
+            found = item.teacher_share
+            problems.append(f"data {item.corpus!r}: teacher_share should be above 0 and at most 1, found {found}")
+        if not 0.1 <= item.teacher_temperature <= 100:
+            found = item.teacher_temperature
+            problems.append(f"data {item.corpus!r}: teacher_temperature should be from 0.1 to 100, found {found}")
     taught = {name for item in settings.data for name in item.heads}
     problems += [f"heads {name!r}: no corpus teaches it" for name in names if name not in taught]
     for name, low, high in (
@@ -302,8 +348,18 @@ def _contradictions(settings: Settings) -> list[str]:
         value = getattr(settings, name)
         if not low < value <= high:
             problems.append(f"{name} should be above {max(low, 0)} and at most {high}, found {value}")
-    if settings.precision not in ("auto", "fp32", "bf16"):
-        problems.append(f"precision should be auto, fp32 or bf16, found {settings.precision!r}")
+    for name, least, most in (
+        ("accumulate", 1, 10_000), ("layer_decay", 0.01, 1), ("reinitialise", 0, 1000), ("freeze", -1, 1000),
+        ("lora", 0, 4096), ("lora_alpha", 0, 10**6), ("average", 0, 0.999999), ("r_drop", 0, 1000),
+        ("sampling_temperature", 1, 10**6),
+    ):  # fmt: skip
+        value = getattr(settings, name)
+        if not least <= value <= most:
+            problems.append(f"{name} should be from {least} to {most}, found {value}")
+    if settings.lora and settings.reinitialise:
+        problems.append("reinitialise and lora: layers that begin anew cannot be left as they are and adapted")
+    if settings.precision not in PRECISIONS:
+        problems.append(f"precision should be one of {', '.join(PRECISIONS)}, found {settings.precision!r}")
     return problems
 
 

@@ -73,3 +73,21 @@ class Stream:
         lengths = [self.groups[group][number].pieces for group, number in order]
         batches = [[order[index] for index in batch] for batch in full_batches(lengths, self.budget)]
         return [batches[int(index)] for index in generator.permutation(len(batches))]
+
+
+def times(sizes: Sequence[int], weights: Sequence[float], temperature: float) -> list[float]:
+    """How many times each corpus is read in an epoch, for a sampling temperature.
+
+    Corpora are read in proportion to ``weight * size ** (1 / temperature)``, and all together as many rows as at
+    temperature 1, where each is read ``weight`` times.
+
+    Examples
+    --------
+    >>> times([900, 100], [1, 1], 1), times([900, 100], [1, 1], 2)
+    ([1.0, 1.0], [0.833..., 2.5])
+    """
+    if temperature == 1:
+        return [float(weight) for weight in weights]
+    shares = [weight * size ** (1 / temperature) for size, weight in zip(sizes, weights, strict=True)]
+    rows = sum(weight * size for size, weight in zip(sizes, weights, strict=True))
+    return [rows * share / sum(shares) / size for size, share in zip(sizes, shares, strict=True)]
