@@ -6,6 +6,7 @@ by the clock and by the processor (child processes included): what a busy machin
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import subprocess
@@ -96,7 +97,7 @@ def resampling() -> Iterator[Timing]:
     import numpy as np
     import scipy.stats
 
-    from relatome.scoring import classification, ranks
+    from relatome.scoring import calibration, classification, ranks, similarity
     from relatome.scoring.resampling import bootstrap, interval
 
     generator = np.random.default_rng(0)
@@ -114,8 +115,20 @@ def resampling() -> Iterator[Timing]:
         yield timed(name, lambda value=value: bootstrap(value, 5000, resamples=10_000), 3)
     gold = np.where(truth, "yes", "no").tolist()
     answers = np.where(scores > 0.6, "yes", "no").tolist()
-    measured = classification.measure(gold, answers, labels=["no", "yes"])
-    yield timed("classification: every number of 5,000 rows", lambda: measured.report(resamples=10_000), 3)
+    labels = ["no", "yes"]
+    probabilities = np.stack((1.3 - scores, scores), axis=1) / 1.3
+    for name, measured in (
+        ("classification", classification.measure(gold, answers, labels=labels)),
+        (
+            "the same, with probabilities",
+            classification.measure(gold, answers, labels=labels, probabilities=probabilities),
+        ),
+        ("calibration", calibration.measure(gold, probabilities, labels=labels)),
+        ("similarity", similarity.measure(scores[::-1].tolist(), scores.tolist())),
+    ):
+        for method in ("percentile", "bca"):
+            run = functools.partial(measured.report, resamples=10_000, method=method)
+            yield timed(f"{name}: every number, {method}", run, 3)
 
     def one_ratio(top: np.ndarray, bottom: np.ndarray, axis: int = -1) -> np.ndarray:
         return top.sum(axis=axis) / bottom.sum(axis=axis)

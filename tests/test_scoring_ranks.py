@@ -43,6 +43,14 @@ def test_equal_to_scipy_on_repeated_rows(seed, digits):
         assert mine(one, other)(table)[:, 0] == pytest.approx([theirs(*pair).statistic for pair in repeated])
 
 
+def test_halves_of_rows_weigh_as_whole_ones_do():
+    truth, scores = rows(3, 60, 1)
+    table = np.concatenate(list(weights(60, resamples=20, seed=3)))
+    for value in (ranks.discrimination(truth, scores), ranks.spearman(truth, scores), ranks.pearson(truth, scores)):
+        whole = value(table)
+        assert value(table / 2) == pytest.approx(whole) and (value(table) == whole).all()
+
+
 @pytest.mark.parametrize("far", [0.0, 1e6, -1e9])
 def test_pearson_of_numbers_far_from_zero(far):
     one, other = np.random.default_rng(1).normal(size=(2, 50))

@@ -210,14 +210,11 @@ def _with_ranks(
 ) -> Callable[[Floats], Floats]:
     """The values of the sums, then AUROC and AUPRC of each class, then their means over the classes counted."""
     table = np.asarray(probabilities, dtype=np.float64)
-    scores = [
-        (ranks.auroc(truth == index, table[:, index]), ranks.average_precision(truth == index, table[:, index]))
-        for index in range(table.shape[1])
-    ]
+    scores = [ranks.discrimination(truth == index, table[:, index]) for index in range(table.shape[1])]
 
     def value(weights: Floats) -> Floats:
         of_rows = weights[:, place]
-        found = np.concatenate([one(of_rows) for both in scores for one in both], axis=1)
+        found = np.concatenate([both(of_rows) for both in scores], axis=1)
         entering = found.reshape(len(found), -1, 2)[:, list(positions)]
         defined = ~np.isnan(entering)
         macro = prf.ratio(np.where(defined, entering, 0).sum(axis=1), defined.sum(axis=1))
