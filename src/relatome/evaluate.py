@@ -22,22 +22,28 @@ from relatome import __version__, corpora, sentences
 from relatome.corpora import audit
 from relatome.corpora.card import Card
 from relatome.corpora.corpus import Corpus, source_of
+from relatome.corpora.merged import Merged, judged
 from relatome.documents import Document, Mention, Span
 from relatome.errors import ScoreError
 from relatome.extract import MOST_PAIRS, extract
 from relatome.lookup import pick
+from relatome.predictors import BASELINES
 from relatome.predictors.texts import Predictor, head_of
 from relatome.scoring import SCORERS, budget
 from relatome.scoring.budget import Budget, Fate
 from relatome.scoring.examples import Examples, Row
+from relatome.scoring.published import Published, attach
 from relatome.scoring.score import Report
+from relatome.spans import align, longest_first, spans_to_tags
 from relatome.tasks import TASKS, classification, ner, pairs, relation
-from relatome.tasks.example import NEGATIVE, Head, Pair, Sentence, TypedSpan
+from relatome.tasks.example import NEGATIVE, Head, Pair, Prediction, Sentence, TypedSpan
 from relatome.tasks.pairs import reachable
 
 CHUNK = 64  # documents predicted together
+MOST_ROWS = 4096  # rows of one sentence predicted together: enough of every length for full batches
 GOLD, PREDICTED = "gold entities", "predicted entities"
 CLEAN, NO_SENTENCE = "clean part", "no shared sentence"
+JUDGED, TOKENS = "as its corpus can judge", "tokens"
 Item = dict[str, Any]
 T = TypeVar("T")
 Scored = Callable[[frozenset[str]], Report]
@@ -135,6 +141,8 @@ def evaluate(
     draws = {"resamples": resamples, "seed": seed}
     if task == "ner":
         result = _ner(predictor, found.card, documents, draws)
+    elif isinstance(found, Merged):
+        result = _rows(predictor, found.card, documents, entities, draws)
     elif task == "relation":
         result = _relation(predictor, found.card, documents, entities, draws, both=both)
     else:
@@ -153,16 +161,29 @@ def evaluate(
     return evaluation
 
 
-def as_json(results: Sequence[tuple[str, Evaluation]]) -> Item:
+def as_json(
+    results: Sequence[tuple[str, Evaluation]],
+    *,
+    published: Sequence[Published] | None = None,
+    wall_seconds: float | None = None,
+) -> Item:
     """The one shape of several models' evaluations, with what must be read with it under ``beside``.
 
     Parameters
     ----------
     results
         Each with its model's name; the report of the one `asked` for comes first.
+    published
+        What others reach (``scoring.published``): every score then says what is known of it.
+    wall_seconds
+        What the whole took.
     """
     _, main = asked(results)
     document: Item = json.loads(main.report.json())
+    if published is not None:
+        document = attach(document, published)
+    if wall_seconds is not None:
+        document["wall_seconds"] = round(wall_seconds, 1)
     if main.facts:
         document["facts"] = main.facts
     if main.budget is not None:
@@ -178,7 +199,7 @@ def as_json(results: Sequence[tuple[str, Evaluation]]) -> Item:
 
 def asked(results: Sequence[tuple[str, Evaluation]]) -> tuple[str, Evaluation]:
     """Of several, the first that is not a baseline: what the command line named."""
-    return next((one for one in results if not one[0].endswith("tfidf")), results[0])
+    return next((one for one in results if not one[0].endswith(BASELINES)), results[0])
 
 
 def _leaked(
@@ -246,7 +267,41 @@ def _ner(predictor: Predictor, card: Card, documents: Sequence[Document], draws:
         return report.signed({"entities": "predicted"})
 
     saved = _saved("ner", gold, predicted, types=types)
-    return _Result(Evaluation(scored(frozenset(gold)), examples=examples, predictions=saved), {"": scored})
+    parts: dict[str, Scored] = {"": scored}
+    if all(document.tokens for document in documents) and len(types) == 1:
+        parts[TOKENS] = _tokens(documents, gold, predicted, types[0], draws)
+    beside = {name: one(frozenset(gold)) for name, one in parts.items() if name}
+    return _Result(Evaluation(scored(frozenset(gold)), beside, examples=examples, predictions=saved), parts)
+
+
+def _tokens(
+    documents: Sequence[Document], gold: Mapping[str, set[tuple[int, int, str]]],
+    predicted: Mapping[str, set[tuple[int, int, str]]], kind: str, draws: Mapping[str, int],
+) -> Scored:  # fmt: skip
+    """The tokens' tags as BioBERT's token-level numbers count them: B and I apart, O in no average.
+
+    Of corpora that came tokenised and mark one type, where a token has one tag.
+    """
+    labels = ("O", f"B-{kind}", f"I-{kind}")
+
+    def tags(document: Document, found: set[tuple[int, int, str]]) -> list[str]:
+        aligned = align([Span(start, end) for start, end, _ in sorted(found)], document.tokens)
+        ranges = longest_first([Span(*one) for one in aligned.ranges if one is not None])
+        return spans_to_tags([(start, end, kind) for start, end in ranges], len(document.tokens))
+
+    both = {d.id: (tags(d, gold[d.id]), tags(d, predicted[d.id])) for d in documents}
+
+    def scored(kept: frozenset[str]) -> Report:
+        chosen = [identity for identity in both if identity in kept]
+        report: Report = SCORERS["classification"].score(
+            [tag for identity in chosen for tag in both[identity][0]],
+            [tag for identity in chosen for tag in both[identity][1]],
+            labels=labels, counted=labels[1:],
+            groups=[identity for identity in chosen for _ in both[identity][0]], **draws,
+        )  # fmt: skip
+        return report.signed({"entities": "predicted"})
+
+    return scored
 
 
 def _relation(
@@ -288,6 +343,66 @@ def _relation(
         examples=examples if main == PREDICTED else [], predictions=saved, budget=lost,
     )  # fmt: skip
     return _Result(evaluation, {"": report, **{name: other for name, (other, _) in parts.items()}})
+
+
+def _rows(
+    predictor: Predictor, card: Card, documents: Sequence[Document], entities: str, draws: Mapping[str, int]
+) -> _Result:
+    """Rows that are one pair each: a label a row, no relation a class like the others, intervals by article.
+
+    Counted are the classes that the rows have. As the rows are labelled, ``treats`` is wrong wherever a corpus marks
+    nothing; beside it stands the score in which an answer that the row's corpus does not deny is no relation.
+    """
+    if entities != "gold":
+        raise ScoreError(f"a row of {card.name} is a pair of given mentions", advice="use --entities gold")
+    head = head_of(predictor, "relation")
+    labels = (NEGATIVE, *card.relations)
+    if unknown := [label for label in head.labels if label not in labels]:
+        raise ScoreError(
+            f"{card.name} has no relation {unknown[0]!r}, which the model answers",
+            advice=f"it has: {', '.join(labels)}",
+        )
+    head = replace(head, arguments=_arguments(card))
+    found = [(document, pair) for document in documents for pair in relation.inputs(document, head)]
+    answers: list[Prediction] = []
+    for start in range(0, len(found), MOST_ROWS):
+        asked = [pair for _, pair in found[start : start + MOST_ROWS]]
+        answers += predictor.predict({head.name: asked})[head.name]
+    by_row = {document.id: answer for (document, _), answer in zip(found, answers, strict=True)}
+    gold = [document.labels[0].value for document in documents]
+    plain = [str(by_row[document.id].value) if document.id in by_row else NEGATIVE for document in documents]
+    known = [judged(answer, document) for answer, document in zip(plain, documents, strict=True)]
+    articles = [
+        document.meta.get("pmid") or f"{document.meta['corpus']} {source_of(document)}" for document in documents
+    ]
+    counted = [label for label in labels if label in set(gold)]
+
+    def scorer(predicted: Sequence[str], unjudged: str) -> Scored:
+        def scored(kept: frozenset[str]) -> Report:
+            chosen = [number for number, document in enumerate(documents) if document.id in kept]
+            report: Report = SCORERS["classification"].score(
+                [gold[i] for i in chosen], [predicted[i] for i in chosen], labels=labels, counted=counted,
+                groups=[articles[i] for i in chosen], **draws,
+            )  # fmt: skip
+            return report.signed({"entities": "gold", "unjudged": unjudged})
+
+        return scored
+
+    parts = {"": scorer(plain, "wrong"), JUDGED: scorer(known, "no relation")}
+    rows = tuple(
+        Row(document.id, article, right, said, dict(by_row[document.id].probabilities) if document.id in by_row else {})
+        for document, article, right, said in zip(documents, articles, gold, plain, strict=True)
+    )
+    examples = [
+        {"id": row.id, "gold": row.gold, "predicted": row.predicted, "probabilities": row.probabilities} for row in rows
+    ]
+    everything = frozenset(document.id for document in documents)
+    evaluation = Evaluation(
+        parts[""](everything), {JUDGED: parts[JUDGED](everything)}, examples=examples,
+        facts={"rows": len(documents), "articles": len(set(articles))},
+        predictions=Examples("", rows, "classification", {"labels": list(labels), "counted": counted}),
+    )  # fmt: skip
+    return _Result(evaluation, parts)
 
 
 def _end_to_end(

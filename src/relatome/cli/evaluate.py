@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
     from relatome.evaluate import Evaluation
     from relatome.scoring.budget import Budget
+    from relatome.scoring.published import Published
     from relatome.scoring.score import Report
 
 
@@ -26,17 +28,26 @@ def evaluate(
     corpus: Annotated[str, typer.Option(help="A corpus of the catalogue, or the path of a card.")] = "",
     task: Annotated[str, typer.Option(help="ner, relation or classification; by default the corpus's first.")] = "",
     split: Annotated[str, typer.Option(help="train, dev, test, or several joined by +.")] = "test",
-    split_protocol: Annotated[str | None, typer.Option(help="How the corpus is divided.")] = None,
+    split_protocol: Annotated[
+        str | None,
+        typer.Option(help="How the corpus is divided; several, as rows,clean, are scored one after another."),
+    ] = None,
     entities: Annotated[
         str, typer.Option(help="Relations: gold, or predicted (end to end); the other is shown beside.")
     ] = "gold",
-    backend: Annotated[str, typer.Option(help="auto, openvino, openvino-fp32, pytorch or tfidf.")] = "auto",
+    backend: Annotated[str, typer.Option(help="auto, openvino, openvino-fp32, pytorch, tfidf or priors.")] = "auto",
     resamples: Annotated[int, typer.Option(help="Of the bootstrap intervals.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
     examples: Annotated[Path | None, typer.Option(help="Write every example, right or wrong, as JSON lines.")] = None,
     predictions: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the examples for `relatome compare`; of one model."),
+    ] = None,
+    published: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Numbers that others published (recipes/*/published.toml), to stand beside ours."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Scores as JSON.")] = False,
 ) -> None:
@@ -50,14 +61,18 @@ def evaluate(
     from relatome.evaluate import as_json as shape
     from relatome.evaluate import asked
     from relatome.evaluate import evaluate as score
-    from relatome.predictors import load
+    from relatome.predictors import BASELINES, load
+    from relatome.scoring import published as reading
 
+    begun = time.monotonic()
+    known = reading.read(published) if published is not None else None
     if not corpus:
         raise SettingsError([f"--corpus is needed, one of {', '.join(corpora.names())}"])
     found = corpora.load(corpus)
     results: list[tuple[str, Evaluation]] = []
-    for name, protocol in _all(models, found.card.protocols, split_protocol):
-        predictor = load(name, backend=backend if name == "default" or not name.endswith("tfidf") else "auto")
+    wanted: list[str | None] = [*(one.strip() for one in (split_protocol or "").split(",") if one.strip())] or [None]
+    for name, protocol in dict.fromkeys(one for view in wanted for one in _all(models, found.card.protocols, view)):
+        predictor = load(name, backend=backend if name == "default" or not name.endswith(BASELINES) else "auto")
         result = score(
             predictor, found, task=task or found.card.tasks[0], split=split, protocol=protocol, entities=entities,
             resamples=resamples, seed=seed,
@@ -73,26 +88,29 @@ def evaluate(
         saved = asked(results)[1].predictions
         files.write(saved.rows, predictions, scorer=saved.scorer, options=saved.options, signature=saved.signature)
     if as_json:
-        sys.stdout.write(json.dumps(shape(results), ensure_ascii=False) + "\n")
+        document = shape(results, published=known, wall_seconds=time.monotonic() - begun)
+        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     else:
-        _show(results)
+        _show(results, known or ())
 
 
 def _all(models: list[str], protocols: Any, wanted: str | None) -> list[tuple[str, str | None]]:
-    """The models in the folders given: a folder's own, its baseline's, and those of its runs by protocol."""
+    """The models in the folders given: a folder's own, its baselines', and those of its runs by protocol."""
+    from relatome.predictors import BASELINES
+
     found: list[tuple[str, str | None]] = []
     for name in models:
         folder = Path(name)
         inner = [protocol for protocol in protocols if (folder / protocol / "model.safetensors").is_file()]
         runs = [(folder / protocol, protocol) for protocol in sorted(inner, key=lambda one: one != wanted)]
         for place, protocol in runs or [(folder, wanted)]:
-            if name != "default" and (place / "tfidf" / "relatome.json").is_file():
-                found.append((str(place / "tfidf"), protocol))
+            baselines = [place / one for one in BASELINES if name != "default"]
+            found += [(str(one), protocol) for one in baselines if (one / "relatome.json").is_file()]
             found.append((name if not runs else str(place), protocol))
     return found
 
 
-def _show(results: list[tuple[str, Evaluation]]) -> None:
+def _show(results: list[tuple[str, Evaluation]], published: Sequence[Published] = ()) -> None:
     from relatome.cli.terminal import console as plain_or_terminal
 
     console = plain_or_terminal(sys.stdout)
@@ -106,7 +124,8 @@ def _show(results: list[tuple[str, Evaluation]]) -> None:
                 for one, other in result.beside.items()
                 if one.startswith(title) and other.signature.get("part") != "all" and ", " not in one[len(title) :]
             }
-            _table(console, name, part, report, within)
+            about = [one for one in published if not part and one.holds_for(report.signature)]
+            _table(console, name, part, report, within, about)
         if result.budget is not None:
             _budget(console, name, result.budget)
         for key, value in result.facts.items():
@@ -131,8 +150,15 @@ def _budget(console: Console, name: str, found: Budget) -> None:
     console.print(table)
 
 
-def _table(console: Console, name: str, part: str, report: Report, within: dict[str, Report]) -> None:
-    """One report, with the F1 of its clean part beside that of everything. Fits a terminal of 80 columns."""
+def _table(
+    console: Console,
+    name: str,
+    part: str,
+    report: Report,
+    within: dict[str, Report],
+    published: Sequence[Published] = (),
+) -> None:
+    """One report, with the F1 of its clean part and what others reach beside that of everything, in 80 columns."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -149,6 +175,9 @@ def _table(console: Console, name: str, part: str, report: Report, within: dict[
     table.add_column("class", no_wrap=True)
     for column in ("prec.", "recall", "f1", "95 % of f1", "support"):
         table.add_column(column, justify="right", no_wrap=True)
+    known = {key: value for one in reversed(published) for key, value in one.scores.items()}
+    if any(key[0] == "f1" for key in known):
+        table.add_column("published", justify="right", no_wrap=True)
     for what in within:
         table.add_column(f"f1, {what} (support)", justify="right", min_width=13)
     rows = {what: {row["class"]: row for row in other.rows()} for what, other in within.items()}
@@ -159,9 +188,10 @@ def _table(console: Console, name: str, part: str, report: Report, within: dict[
             plain.append((row, beside))
             continue
         cells = (f"{_number(other.get('f1'))} ({other.get('support', 0)})" for other in beside)
+        theirs = [_number(known.get(("f1", str(row["class"]))))] if any(key[0] == "f1" for key in known) else []
         table.add_row(
             str(row["class"]), *(_number(row.get(key)) for key in ("precision", "recall", "f1")),
-            _interval(row.get("f1 low"), row.get("f1 high")), str(row["support"]), *cells,
+            _interval(row.get("f1 low"), row.get("f1 high")), str(row["support"]), *theirs, *cells,
         )  # fmt: skip
     console.print(table)
     for row, beside in plain:
@@ -170,7 +200,11 @@ def _table(console: Console, name: str, part: str, report: Report, within: dict[
                 others = "".join(
                     f", {what} {_plain(key, other)}" for what, other in zip(within, beside, strict=True) if other
                 )
-                console.print(f"{key} {_plain(key, row)}{others}")
+                theirs_too = f", published {known[key, None]:g}" if (key, None) in known else ""
+                console.print(f"{key} {_plain(key, row)}{others}{theirs_too}")
+    for one in published:
+        memory = "; quoted from memory" if one.remembered else ""
+        console.print(f"published: {one.system}, {one.citation}{memory}", style="dim")
     console.print("signature " + " | ".join(f"{key}:{value}" for key, value in signature.items()), style="dim")
 
 

@@ -67,7 +67,7 @@ def train(
         with _on_terminate(run):
             _follow(run, as_json=as_json, quiet=quiet)
         fitted = running.baseline(chosen, folder)
-        _say(f"the model is in {folder}" + (f", its TF-IDF baseline in {fitted}" if fitted else ""), quiet)
+        _say(f"the model is in {folder}" + (f", its baseline in {fitted}" if fitted else ""), quiet)
 
 
 def _settings(run_file: Path | None, flags: dict[str, Any], corpus: list[str], task: str, head: str) -> Settings:

@@ -6,6 +6,7 @@ folder is scanned, there is nothing to register.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from relatome.corpora.card import Card, read
@@ -50,7 +51,17 @@ def load(name: str | Path) -> Corpus:
     else:
         known = {path.stem: path for path in (*_cards(), *_merged())}
         path, beside = pick(name, known, "corpus"), None
-    return merged.read(path, load) if merged.is_merged(path) else Corpus(read(path), beside=beside)
+    if not merged.is_merged(path):
+        return Corpus(read(path), beside=beside)
+    return merged.read(path, load) if beside else _remembered(path, data_folder())
+
+
+@lru_cache(maxsize=4)
+def _remembered(path: Path, _data: Path) -> Corpus:
+    """A merged corpus of the catalogue: it takes two minutes to find which documents stay in it, so only once."""
+    from relatome.corpora import merged
+
+    return merged.read(path, load)
 
 
 def names() -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Predictors: inputs in, predictions out, in order. OpenVINO, PyTorch and TF-IDF have one interface.
+"""Predictors: inputs in, predictions out, in order. OpenVINO, PyTorch and the baselines have one interface.
 
 ``load("default")`` opens the model inside the package, ``load(folder)`` a run folder, an exported model or a plain
 Hugging Face folder. The engine is chosen by what the folder holds, unless ``backend`` says otherwise.
@@ -19,7 +19,7 @@ from relatome.predictors.texts import Predictor, answers, head_of
 if TYPE_CHECKING:
     from relatome.predictors.neural import NeuralPredictor
 
-__all__ = ["BACKENDS", "Predictor", "answers", "head_of", "load"]
+__all__ = ["BACKENDS", "BASELINES", "Predictor", "answers", "head_of", "load"]
 
 DEFAULT = Path(__file__).parent.parent / "default"
 
@@ -32,7 +32,7 @@ def load(model: str | Path = "default", *, backend: str = "auto") -> Predictor:
     model
         ``"default"``, or a folder.
     backend
-        ``"openvino"`` (int8), ``"openvino-fp32"``, ``"pytorch"``, ``"tfidf"``, or ``"auto"``: what the folder holds.
+        ``"openvino"`` (int8), ``"openvino-fp32"``, ``"pytorch"``, ``"tfidf"``, ``"priors"``, or ``"auto"``: what the folder holds.
 
     Raises
     ------
@@ -61,8 +61,9 @@ def _kind(folder: Path) -> str:
     facts = folder / "relatome.json"
     if facts.is_file():
         try:
-            if json.loads(facts.read_text(encoding="utf-8")).get("predictor") == "tfidf":
-                return "tfidf"
+            made_by = json.loads(facts.read_text(encoding="utf-8")).get("predictor")
+            if made_by in BASELINES:
+                return str(made_by)
         except (ValueError, AttributeError) as error:
             raise ModelError(f"not JSON: {error}", path=facts) from error
     return "pytorch"
@@ -117,4 +118,14 @@ def _tfidf(folder: Path, source: str) -> Predictor:
     return tfidf.load(folder)
 
 
-BACKENDS = {"openvino": _openvino, "openvino-fp32": _openvino_fp32, "pytorch": _pytorch, "tfidf": _tfidf}
+def _priors(folder: Path, source: str) -> Predictor:
+    from relatome.predictors import priors
+
+    return priors.load(folder)
+
+
+BACKENDS = {
+    "openvino": _openvino, "openvino-fp32": _openvino_fp32, "pytorch": _pytorch, "tfidf": _tfidf, "priors": _priors,
+}  # fmt: skip
+BASELINES = ("tfidf", "priors")
+"""What no neural score is read without; a run folder keeps each in a folder of this name."""

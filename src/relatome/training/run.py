@@ -2,8 +2,9 @@
 
 A run folder holds ``run.toml`` (the resolved settings; they can be run again), ``seen.json.gz`` (ids and hashes of every
 document learned from or chosen by, for ``relatome audit``), ``log.jsonl`` (a line a step), ``resume.pt`` while the run
-is unfinished, and the model. A run that teaches one classification head also fits the
-TF-IDF baseline on the same rows, into ``tfidf/``: a neural score is never read without it.
+is unfinished, and the model. A run that teaches one classification head also fits the TF-IDF baseline on the same rows,
+into ``tfidf/``, and one relation head over a merged corpus what types and corpus say, into ``priors/``: a neural score
+is never read without.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch
 from relatome import corpora
 from relatome.corpora.audit import Seen, SeenPart, prints
 from relatome.corpora.held_out import HeldOut
+from relatome.corpora.merged import Merged
 from relatome.errors import ModelError, TrainingError
 from relatome.evaluate import evaluate
 from relatome.models import checkpoint as folders
@@ -109,18 +111,24 @@ def _cut(log: Path, done: int) -> None:
 
 
 def baseline(settings: Settings, folder: str | Path) -> Path | None:
-    """Fit TF-IDF + logistic regression on the rows of a run's only classification head; where it was saved."""
-    heads = mixture.heads(settings)
-    if len(heads) != 1 or heads[0].task != "classification":
-        return None
-    from relatome.predictors import tfidf
+    """Fit the baseline of a run's only head, on the same rows; where it was saved, None where there is none for it.
 
+    Of a classification head TF-IDF + logistic regression; of a relation head over a merged corpus the commonest label by
+    entity types and corpus, since there these tell much.
+    """
+    from relatome.predictors import priors, tfidf
+
+    heads = mixture.heads(settings)
+    merged = any(isinstance(corpora.load(item.corpus), Merged) for item in settings.data)
+    if len(heads) != 1 or not (heads[0].task == "classification" or (heads[0].task == "relation" and merged)):
+        return None
+    (head,) = heads
     held_out = HeldOut.load()
-    task = TASKS["classification"]
     documents = (document for item in settings.data for document in mixture.documents(item, held_out))
-    examples = (example for document in documents for example in task.examples(document, heads[0]))
-    target = Path(folder) / "tfidf"
-    tfidf.train(examples, heads[0]).save(target)
+    examples = (example for document in documents for example in TASKS[head.task].examples(document, head))
+    fitted = tfidf.train(examples, head) if head.task == "classification" else priors.train(examples, head)
+    target = Path(folder) / ("tfidf" if head.task == "classification" else "priors")
+    fitted.save(target)
     return target
 
 
@@ -142,12 +150,11 @@ def dev_scores(settings: Settings, checkpoint: Checkpoint) -> Scores:
     table: dict[str, Head] = {head.name: head for head in network.asked}
     for item in settings.data:
         for name in item.heads if item.dev else ():
-            task = table[name].task
             report = evaluate(
-                predictor, item.corpus, task=task, split=item.dev, protocol=item.protocol or None, resamples=0,
+                predictor, item.corpus, task=table[name].task, split=item.dev, protocol=item.protocol or None, resamples=0,
                 clean=False, both=False,
             ).report  # fmt: skip
-            average = "macro" if task == "classification" else "micro"
+            average = "macro" if report.signature["scorer"] == "classification" else "micro"
             scores[f"{item.corpus} {name} {average} f1"] = round(report.value("f1", average), 4)
     return {"mean": round(sum(scores.values()) / len(scores), 4), **scores}
 
