@@ -362,7 +362,7 @@ def _rows(
             f"{card.name} has no relation {unknown[0]!r}, which the model answers",
             advice=f"it has: {', '.join(labels)}",
         )
-    head = replace(head, arguments=_arguments(card))
+    head = _asked(card, head)
     found = [(document, pair) for document in documents for pair in relation.inputs(document, head)]
     answers: list[Prediction] = []
     for start in range(0, len(found), MOST_ROWS):
@@ -384,7 +384,7 @@ def _rows(
                 [gold[i] for i in chosen], [predicted[i] for i in chosen], labels=labels, counted=counted,
                 groups=[articles[i] for i in chosen], **draws,
             )  # fmt: skip
-            return report.signed({"entities": "gold", "unjudged": unjudged})
+            return report.signed({**_how(head), "entities": "gold", "unjudged": unjudged})
 
         return scored
 
