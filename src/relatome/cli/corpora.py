@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from relatome.corpora import Card, Corpus
+    from relatome.corpora.card import Overlap, RelationType
     from relatome.corpora.counts import Count
 
 corpora = typer.Typer(
@@ -19,7 +20,9 @@ corpora = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A corpus of the catalogue, or the path of a card.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="A corpus of the catalogue, the path of a card, or hf:owner/name.")
+]
 
 
 @corpora.command("list")
@@ -47,12 +50,20 @@ def list_() -> None:
 
 
 @corpora.command()
-def show(name: Name) -> None:
-    """Show a card: types, splits, terms, defects."""
+def show(
+    name: Name,
+    toml: Annotated[
+        bool, typer.Option("--toml", help="Print the card as TOML; of hf:owner/name, one to complete.")
+    ] = False,
+) -> None:
+    """Show a card: where it is from, types, relations with their arguments, splits, terms, defects, known overlaps."""
     from relatome import corpora as catalogue
     from relatome.cli.display import table
     from relatome.cli.terminal import console
 
+    if toml:
+        sys.stdout.write(catalogue.toml(name))
+        return
     corpus = catalogue.load(name)
     card = corpus.card
     splits = [
@@ -61,14 +72,17 @@ def show(name: Name) -> None:
         for protocol in card.protocols.values()
     ]
     rows = [
-        ("title", card.title), ("version", card.version), ("unit", card.unit), ("tasks", ", ".join(card.tasks)),
+        ("title", card.title), ("version", card.version), ("from", " at ".join(card.origin.values())),
+        ("reader", card.reader), ("unit", card.unit), ("tasks", ", ".join(card.tasks)),
+        ("columns", ", ".join(f"{key}={column}" for key, column in card.columns.items())),
         ("entity types", ", ".join(f"{own} → {kind}" for own, kind in card.types.items())),
         ("exhaustive", ", ".join(card.exhaustive)),
-        ("relations", ", ".join(f"{kind} ({group})" if kind != group else kind for kind, group in card.groups.items())),
+        *(("relation", _relation(relation)) for relation in card.relations.values()),
         ("labels", "; ".join(f"{label.name}: {', '.join(label.values)}" for label in card.labels.values())),
         ("splits", "; ".join(splits)), ("licence", card.licence), ("terms", card.terms),
         ("may be shipped", "yes" if card.ship else "no"), ("citation", card.citation),
-        *(("defect", defect) for defect in card.defects), ("files", _here(corpus)),
+        *(("defect", defect) for defect in card.defects), *(("overlap", _overlap(known)) for known in card.overlaps.values()),
+        ("files", _here(corpus)),
     ]  # fmt: skip
     table(console(sys.stdout), card.name, ("field", "value"), [row for row in rows if row[1]], wide="value")
 
@@ -97,6 +111,9 @@ def fetch(name: Name) -> None:
     from relatome.corpora.fetch import fetch as fetched
 
     card = catalogue.load(name).card
+    if name.startswith("hf:"):
+        say(f"{counted(len(card.files), 'files')} of {card.title} are in the cache of huggingface_hub. {card.terms}")
+        return
     folder = catalogue.data_folder()
     say(f"{card.title}: {card.licence}. {card.terms}")
     number = fetched(card, folder, on_file=lambda file, what: say(f"{file}: {what}"))
@@ -151,6 +168,21 @@ def check(
         raise typer.Exit(1)
 
 
+def _relation(relation: RelationType) -> str:
+    """``INHIBITOR (CPR:4), mention: Chemical → Gene``; a symmetric one with ``–``."""
+    arrow = "–" if relation.symmetric else "→"
+    arguments = ", ".join(f"{head} {arrow} {tail}" for head, tail in relation.arguments)
+    return f"{relation.name}{f' ({relation.group})' if relation.group else ''}, {relation.level}: {arguments}"
+
+
+def _overlap(known: Overlap) -> str:
+    """``document: 69 of 500 in test, also in biored train+dev``."""
+    place = " ".join(filter(None, (known.protocol, known.split))) or "all"
+    label = f" with {known.label}" if known.label else ""
+    also = f", also in {known.against}" if known.against else ""
+    return f"{known.kind}: {known.count:,} of {known.of:,} in {place}{label}{also}"
+
+
 _KINDS = ("sentences", "tokens", "mentions", "relations", "labels", "questions")
 
 
@@ -194,7 +226,8 @@ def page(cards: Sequence[Card], counts: Iterable[Count]) -> str:
     page = (
         "# Corpora\n\n"
         "What each corpus is, on which terms, and what was counted in its files. `relatome corpora check` counts again "
-        "and compares with the card.\n\n"
+        "and compares with the card. How to add one, or take one of the Hugging Face hub: "
+        "[below](#your-own-corpora).\n\n"
     )
     page += row("Corpus", "What it is", "Tasks", "Licence", "A model trained on it may be shipped")
     page += row(*["---"] * 5)
@@ -219,8 +252,6 @@ def _here(corpus: Corpus) -> str:
 
 
 def _is_here(corpus: Corpus, name: str) -> bool:
-    from relatome.corpora import data_folder
-    from relatome.corpora.files import present
+    from relatome.corpora.files import found
 
-    names = (name, name.removesuffix(".gz")) if corpus.card.files[name].content else (name,)
-    return any(present(data_folder() / each) for each in names)
+    return found(name, corpus.card, beside=corpus.beside) is not None

@@ -25,7 +25,7 @@ def evaluate(
     models: Annotated[
         list[str], typer.Argument(metavar="MODEL...", help="default, run folders, Hugging Face folders.")
     ],
-    corpus: Annotated[str, typer.Option(help="A corpus of the catalogue, or the path of a card.")] = "",
+    corpus: Annotated[str, typer.Option(help="A corpus of the catalogue, the path of a card, or hf:owner/name.")] = "",
     task: Annotated[str, typer.Option(help="ner, relation or classification; by default the corpus's first.")] = "",
     split: Annotated[str, typer.Option(help="train, dev, test, or several joined by +.")] = "test",
     split_protocol: Annotated[

@@ -1,7 +1,7 @@
 """Corpora: what each is (cards), where its files lie, how it is divided, and what no model may see.
 
-``load("bc5cdr")`` or ``load("./mine.toml")``. Adding a corpus in a known format is one TOML file in ``catalogue/``; the
-folder is scanned, there is nothing to register.
+``load("bc5cdr")``, ``load("./mine.toml")`` or ``load("hf:owner/name")``. Adding a corpus in a known format is one TOML file
+in ``catalogue/``; the folder is scanned, there is nothing to register.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 from relatome.corpora.card import Card, read
 from relatome.corpora.corpus import Corpus
 from relatome.corpora.files import data_folder
+from relatome.errors import CorpusError
 from relatome.lookup import pick
 
-__all__ = ["Card", "Corpus", "data_folder", "load", "merged_names", "names"]
+__all__ = ["Card", "Corpus", "data_folder", "load", "merged_names", "names", "toml"]
 
 _CATALOGUE = Path(__file__).with_name("catalogue")
 
@@ -25,8 +26,8 @@ def load(name: str | Path) -> Corpus:
     Parameters
     ----------
     name
-        A name from ``names()`` or ``merged_names()``, or the path of a TOML card, whose files lie beside it or in the
-        data folder.
+        A name from ``names()`` or ``merged_names()``; the path of a TOML card, whose files lie beside it or in the
+        data folder; or ``hf:owner/name``, a dataset of the Hugging Face hub (see ``relatome.corpora.hub``).
 
     Raises
     ------
@@ -36,6 +37,8 @@ def load(name: str | Path) -> Corpus:
         The card has mistakes; all are listed.
     CorpusError
         There is no card at that path.
+    NetworkError
+        The hub cannot be reached.
 
     Examples
     --------
@@ -44,13 +47,12 @@ def load(name: str | Path) -> Corpus:
     >>> load("ade").splits("rows")
     ('train', 'dev', 'test')
     """
-    from relatome.corpora import merged  # it asks what is held out, which asks for corpora
+    from relatome.corpora import hub, merged  # it asks what is held out, which asks for corpora
 
-    if isinstance(name, Path) or name.endswith(".toml") or "/" in name:
-        path, beside = Path(name), Path(name).parent
-    else:
-        known = {path.stem: path for path in (*_cards(), *_merged())}
-        path, beside = pick(name, known, "corpus"), None
+    if isinstance(name, str) and name.startswith(hub.PREFIX):
+        return hub.load(name)
+    path = _card(name)
+    beside = None if path.is_relative_to(_CATALOGUE) else path.parent
     if not merged.is_merged(path):
         return Corpus(read(path), beside=beside)
     return merged.read(path, load) if beside else _remembered(path, data_folder())
@@ -62,6 +64,25 @@ def _remembered(path: Path, _data: Path) -> Corpus:
     from relatome.corpora import merged
 
     return merged.read(path, load)
+
+
+def toml(name: str | Path) -> str:
+    """The card of a corpus as TOML: to see, or to begin a card of your own with.
+
+    Examples
+    --------
+    >>> print(toml("biosses").splitlines()[1])
+    name = "biosses"
+    """
+    from relatome.corpora import hub
+
+    if isinstance(name, str) and name.startswith(hub.PREFIX):
+        return hub.toml(name)
+    path = _card(name)
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise CorpusError(f"the card cannot be read: {problem.strerror}", path=path) from None
 
 
 def names() -> tuple[str, ...]:
@@ -84,6 +105,13 @@ def merged_names() -> tuple[str, ...]:
     ('relations9',)
     """
     return tuple(path.stem for path in _merged())
+
+
+def _card(name: str | Path) -> Path:
+    """Where the card of a corpus lies."""
+    if isinstance(name, Path) or name.endswith(".toml") or "/" in name:
+        return Path(name)
+    return pick(name, {path.stem: path for path in (*_cards(), *_merged())}, "corpus")
 
 
 def _merged() -> list[Path]:

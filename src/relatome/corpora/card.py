@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar, cast
 
 from relatome.corpora.splits import fold_names
 from relatome.errors import CorpusError, SettingsError
+from relatome.formats import columns
 
 T = TypeVar("T")
 
@@ -248,6 +249,8 @@ class Card:
         Per protocol and split, what is counted in these very files and what the paper or task overview says.
     overlaps
         What it is known to repeat and to share, by a name of their own; the audit finds them again.
+    columns
+        For the reader ``columns``, a table of someone else: which of its columns is what.
 
     Examples
     --------
@@ -284,6 +287,7 @@ class Card:
     ids: Literal["pmid", "own", ""] = ""
     held_out: bool = True
     overlaps: Mapping[str, Overlap] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def entity_types(self) -> tuple[str, ...]:
@@ -369,6 +373,7 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
         ids=cast(Literal["pmid", "own", ""], table.choice("ids", IDS) if "ids" in values else ""),
         held_out=table.flag("held_out", True),
         overlaps=_overlaps(table),
+        columns=table.strings("columns", default={}),
     )
     problems[:0] = unknown
     if not problems:
@@ -517,6 +522,10 @@ def _contradictions(card: Card) -> list[str]:
         problems.append(f"reader {card.reader!r} is no format of relatome.formats")
     elif not hasattr(import_module(f"relatome.formats.{card.reader}"), "read"):
         problems.append(f"reader {card.reader!r} can only be written, not read")
+    if bool(card.columns) != (card.reader == "columns"):
+        problems.append("'columns' and the reader 'columns' need each other")
+    for key in card.columns:
+        known(key, columns.KEYS, "columns:")
     known(card.protocol, card.protocols, "protocol")
     for entity_type in card.exhaustive:
         known(entity_type, card.entity_types, "exhaustive")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from relatome import sentences
 from relatome.corpora import splits
@@ -42,7 +43,7 @@ class Corpus:
 
     def __init__(self, card: Card, *, beside: Path | None = None) -> None:
         self.card = card
-        self._beside = beside
+        self.beside = beside
         self._assigned: dict[str, dict[str, str]] = {}
         self._hashes: dict[str, str] = {}
 
@@ -96,7 +97,7 @@ class Corpus:
             It is absent, or is another file; the message says what to do.
         """
         pick(file, self.card.files, f"file of {self.card.name!r}")
-        return verified(file, self.card, beside=self._beside)
+        return verified(file, self.card, beside=self.beside)
 
     def verify(self, protocol: str | None = None) -> None:
         """See that every file of a protocol is here and is the card's.
@@ -242,7 +243,9 @@ class Corpus:
     def _read(self, paths: Iterable[Path], *, folder: str = "") -> Iterator[Document]:
         """The documents of the files; what is known to be wrong with them is put right, anything else is an error."""
         read = import_module(f"relatome.formats.{self.card.reader}").read
-        options = {"on_repair": self._repair} if self.card.repaired else {}
+        options: dict[str, Any] = {"on_repair": self._repair} if self.card.repaired else {}
+        if self.card.columns:
+            options["columns"] = self.card.columns
         seen: set[str] = set()
         versions: Counter[str] = Counter()
         for path in paths:

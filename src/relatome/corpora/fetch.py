@@ -4,7 +4,7 @@ What arrives is compared with the card's sha256 before it gets its name, so a fi
 the card describes or not there. Files that were compressed for the data folder are kept as they come, uncompressed.
 Members of a zip file (``ARCHIVE.zip!MEMBER``) are taken out of it, by name, after it was fetched once.
 
-Only https, only the addresses of the card. What cannot be had this way (an archive that someone made of a repository's
+A repository is one of GitHub, or a dataset of the Hugging Face hub. Only https, only the addresses of the card. What cannot be had this way (an archive that someone made of a repository's
 folder; a corpus whose terms a person has to agree to, whose card's origin has a ``register`` address) is said with the
 place to get it from.
 """
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 60.0
 MOST_BYTES = 512 * 1024 * 1024  # of one download, and of one file inside an archive
 MOST_REDIRECTS = 5
+
+_HOSTS = {
+    "github.com": "https://raw.githubusercontent.com/{owner}/{commit}/{source}",
+    "huggingface.co": "https://huggingface.co/{owner}/resolve/{commit}/{source}",
+}
 
 Told = Callable[[str, str], None]  # a file's name, and what became of it: "here", "fetched"
 
@@ -134,7 +139,7 @@ def _unreachable(card: Card, file: CorpusFile) -> CorpusError | None:
             f"{card.name!r} is given to people who agree to its terms, not to programs",
             advice=f"register at {where}, and put {file.name!r} into the data folder; its terms: {card.terms}",
         )
-    if repository.scheme != "https" or repository.hostname != "github.com" or not commit or not source:
+    if repository.scheme != "https" or repository.hostname not in _HOSTS or not commit or not source:
         return CorpusError(
             f"{file.name!r} of {card.name!r} has no address to fetch it from",
             advice=f"get it from {where} and put it into the data folder; its terms: {card.terms}",
@@ -150,8 +155,10 @@ def _unreachable(card: Card, file: CorpusFile) -> CorpusError | None:
 
 
 def _address(card: Card, source: str) -> str:
-    owner = urlsplit(card.origin["repository"]).path.strip("/").removesuffix(".git")
-    return f"https://raw.githubusercontent.com/{quote(owner)}/{card.origin['commit']}/{quote(source)}"
+    repository = urlsplit(card.origin["repository"])
+    owner = repository.path.strip("/").removesuffix(".git")
+    pattern = _HOSTS[repository.hostname or ""]
+    return pattern.format(owner=quote(owner), commit=card.origin["commit"], source=quote(source))
 
 
 def _download(address: str, client: httpx.Client) -> Iterator[bytes]:

@@ -39,24 +39,28 @@ def verified(name: str, card: Card, *, beside: Path | None = None) -> Path:
         The file is absent, or it is another file.
     """
     file = card.files[name]
-    folders = [folder for folder in (beside, data_folder()) if folder is not None]
-    names = (name, name.removesuffix(".gz")) if file.content else (name,)
-    path = next((folder / name for folder in folders for name in names if present(folder / name)), None)
+    path = found(name, card, beside=beside)
     if path is None:
-        where = " or ".join(str(folder) for folder in folders)
+        where = " or ".join(str(folder) for folder in _folders(beside))
         raise CorpusError(
             f"corpus {card.name!r} needs the {'folder' if file.members else 'file'} {name!r}, which is not in {where}",
             advice=f"set RELATOME_DATA to the folder that holds it, or put it there from {_origin(name, card)}",
         )
     expected = file.sha256 if path.name == Path(name).name else file.content
-    if (found := sha256_of(path)) != expected:
+    if (actual := sha256_of(path)) != expected:
         raise CorpusError(
             f"this is not the file that card {card.name!r} version {card.version} describes: "
-            f"its sha256 is {found}, expected {expected}",
+            f"its sha256 is {actual}, expected {expected}",
             path=path,
             advice=f"get it again from {_origin(name, card)}",
         )
     return path
+
+
+def found(name: str, card: Card, *, beside: Path | None = None) -> Path | None:
+    """Where one of the card's files lies, packed or not, whatever is in it; see ``verified``."""
+    names = (name, name.removesuffix(".gz")) if card.files[name].content else (name,)
+    return next((folder / each for folder in _folders(beside) for each in names if present(folder / each)), None)
 
 
 def present(path: Path) -> bool:
@@ -82,6 +86,10 @@ def sha256_of(path: Path) -> str:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     _verified[key] = (signature, digest)
     return digest
+
+
+def _folders(beside: Path | None) -> list[Path]:
+    return [folder for folder in (beside, data_folder()) if folder is not None]
 
 
 def _origin(name: str, card: Card) -> str:

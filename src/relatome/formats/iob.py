@@ -27,7 +27,7 @@ from __future__ import annotations
 import logging
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
@@ -141,6 +141,17 @@ def fits(start: str) -> bool:
     if not lines:
         return False
     return all(map(_LINE.match, lines)) or bool(_START.match(lines[0]) and all(map(_BLANKS_LINE.match, lines)))
+
+
+def is_tag(tag: str) -> bool:
+    """Whether a text is a tag: ``O``, or ``B``, ``I``, ``E`` or ``S``, bare or with a type.
+
+    Examples
+    --------
+    >>> [is_tag(tag) for tag in ("O", "B-Disease", "I", "Disease")]
+    [True, True, True, False]
+    """
+    return bool(_TAG.fullmatch(tag))
 
 
 def laid_out(document: Document) -> Document:
@@ -268,12 +279,9 @@ def _identity(text: str) -> str:
 
 def _document(identity: str, block: list[Sentence], type: str, on_repair: OnReject | None) -> tuple[Document, bool]:
     """A document, and whether any of its mentions begins with ``B``."""
-    words: list[str] = []
-    ranges: list[tuple[int, int]] = []
-    tagged: list[spans.TokenSpan] = []
-    all_tags: list[list[str]] = []
+    rows: list[tuple[list[str], list[str]]] = []
     for lines in block:
-        first = len(words)
+        words: list[str] = []
         tags: list[str] = []
         for line in lines:
             try:
@@ -284,14 +292,42 @@ def _document(identity: str, block: list[Sentence], type: str, on_repair: OnReje
                 on_repair(problem)
                 word, tag = next(iter(line.text.split())), "O"
             words.append(word)
-            tags.append(f"{tag}-{type}" if len(tag) == 1 and tag != "O" else tag)
-        ranges.append((first, len(words)))
+            tags.append(tag)
+        rows.append((words, tags))
+    begins = any(tag[0] == "B" for _, tags in rows for tag in tags)
+    return tagged(identity, rows, type), begins
+
+
+def tagged(identity: str, rows: Iterable[tuple[Sequence[str], Sequence[str]]], type: str = "Entity") -> Document:
+    """A document of sentences that are tokens with a tag each.
+
+    Parameters
+    ----------
+    rows
+        The tokens and the tags of each sentence.
+    type
+        The entity type of bare ``B`` and ``I`` tags.
+
+    Examples
+    --------
+    >>> document = tagged("1", [(["Plombidol", "caused", "severe", "rash"], ["B-Drug", "O", "B-Effect", "I-Effect"])])
+    >>> [(mention.type, mention.text) for mention in document.mentions]
+    [('Drug', 'Plombidol'), ('Effect', 'severe rash')]
+    """
+    all_words: list[str] = []
+    ranges: list[tuple[int, int]] = []
+    found: list[spans.TokenSpan] = []
+    all_tags: list[list[str]] = []
+    for words, given in rows:
+        first = len(all_words)
+        tags = [f"{tag}-{type}" if len(tag) == 1 and tag != "O" else tag for tag in given]
+        all_words += words
+        ranges.append((first, len(all_words)))
         all_tags.append(tags)
-        tagged += [(first + start, first + stop, kind) for start, stop, kind in spans.tags_to_spans(tags)]
-    document = _joined(Document(identity, ""), words, ranges, tagged)
+        found += [(first + start, first + stop, kind) for start, stop, kind in spans.tags_to_spans(tags)]
+    document = _joined(Document(identity, ""), all_words, ranges, found)
     scheme = spans.scheme_of(all_tags)
-    begins = any(tag[0] == "B" for tags in all_tags for tag in tags)
-    return (document if scheme == "IOB2" else replace(document, meta={"scheme": scheme})), begins
+    return document if scheme == "IOB2" else replace(document, meta={"scheme": scheme})
 
 
 def _joined(
@@ -319,7 +355,7 @@ def _joined(
 def _columns(line: Line) -> tuple[str, str]:
     columns = line.text.split("\t") if "\t" in line.text else line.text.split()
     word, tag = columns[0].strip(), columns[-1].strip()
-    if len(columns) < 2 or not word or not _TAG.fullmatch(tag):
+    if len(columns) < 2 or not word or not is_tag(tag):
         raise FormatError(
             f"expected a token and a tag (O, B-TYPE, I-TYPE ...) with a tab between, found {line.text[:80]!r}",
             line=line.number,

@@ -14,7 +14,7 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
@@ -57,6 +57,32 @@ def read(
     MissingExtraError
         pyarrow is not installed.
     """
+    for number, row in enumerate(rows(path, _documents_only), start=1):
+        try:
+            with located(path=path):
+                document = _document(row, f"{stem(path)}:{number}", f"row {number}", on_repair)
+        except InputError as problem:
+            settle(problem, on_reject)
+            continue
+        yield document
+
+
+def rows(path: str | Path, check: Callable[[Any], Iterable[str] | None]) -> Iterator[dict[str, Any]]:
+    """The rows of any Parquet file, a batch of them in memory at a time.
+
+    Parameters
+    ----------
+    check
+        Given the file's schema (pyarrow's) before any row is read: raises an error where it is not what was expected,
+        and names the columns that are wanted, where those are not all.
+
+    Raises
+    ------
+    FormatError
+        The file is no Parquet or is damaged.
+    MissingExtraError
+        pyarrow is not installed.
+    """
     arrow, parquet = _arrow()
     with _seekable(path) as file:
         number = 0
@@ -67,25 +93,13 @@ def read(
                 thrift_string_size_limit=1 << 28,
                 thrift_container_size_limit=1 << 24,
             )
-            columns = set(table.schema_arrow.names)
-            known = [each.name for each in fields(Document)]
-            if "text" not in columns or not columns <= set(known):
-                wrong = ", ".join(sorted(columns - set(known))) or "no text"
-                raise FormatError(
-                    f"the columns should be fields of a document, found {wrong}",
-                    path=shown(path),
-                    advice=f"rename or drop columns; known: {', '.join(known)}",
-                )
-            for batch in table.iter_batches(batch_size=_BATCH):
+            with located(path=path):
+                wanted = check(table.schema_arrow)
+            columns = None if wanted is None else sorted(wanted)
+            for batch in table.iter_batches(batch_size=_BATCH, columns=columns):
                 for row in batch.to_pylist():
                     number += 1
-                    try:
-                        with located(path=path):
-                            document = _document(row, f"{stem(path)}:{number}", f"row {number}", on_repair)
-                    except InputError as problem:
-                        settle(problem, on_reject)
-                        continue
-                    yield document
+                    yield row
         except (arrow.ArrowException, OSError, UnicodeDecodeError, MemoryError) as damage:
             what = " ".join(str(damage).split()) or type(damage).__name__
             raise FormatError(
@@ -129,6 +143,17 @@ def write(documents: Iterable[Document], path: str | Path | TextIO) -> int:
 def fits(start: str) -> bool:
     """Whether a file begins as Parquet does."""
     return start.startswith("PAR1")
+
+
+def _documents_only(schema: Any) -> None:
+    columns = set(schema.names)
+    known = [each.name for each in fields(Document)]
+    if "text" not in columns or not columns <= set(known):
+        wrong = ", ".join(sorted(columns - set(known))) or "no text"
+        raise FormatError(
+            f"the columns should be fields of a document, found {wrong}",
+            advice=f"rename or drop columns; known: {', '.join(known)}",
+        )
 
 
 def _arrow() -> tuple[Any, Any]:
