@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,6 +56,12 @@ def train(
         if value is not None
     }  # fmt: skip
     settings = _settings(run_file, flags, corpus or [], task, head)
+    if _launched_alone():
+        _say(
+            "accelerate launch --cpu starts one process, whatever --num_processes says; to start several: "
+            "ACCELERATE_USE_CPU=true accelerate launch --multi_gpu --num_processes N -m relatome train ...",
+            quiet,
+        )
     protocols = [name.strip() for name in (split_protocol or "").split(",") if name.strip()]
     for protocol in protocols or [""]:
         chosen = running.with_protocol(settings, protocol) if protocol else settings
@@ -60,12 +69,16 @@ def train(
         if len(protocols) > 1 and running.finished(folder):
             _say(f"{folder}: finished before", quiet)
             continue
-        run = running.prepare(chosen, folder)
-        _say(_plan(run), quiet)
         if dry_run:
+            _say(_plan(running.planned(chosen, folder)), quiet)
             continue
-        with _on_terminate(run):
-            _follow(run, as_json=as_json, quiet=quiet)
+        run = running.prepare(chosen, folder)
+        quiet = quiet or not run.first
+        _say(_plan(run), quiet)
+        with _stoppable(run):
+            _follow(run, as_json=as_json and run.first, quiet=quiet)
+        if not run.first:
+            continue
         fitted = running.baseline(chosen, folder)
         _say(f"the model is in {folder}" + (f", its baseline in {fitted}" if fitted else ""), quiet)
 
@@ -92,6 +105,12 @@ def _settings(run_file: Path | None, flags: dict[str, Any], corpus: list[str], t
             "data": [{"corpus": one, "heads": [name], "dev": "dev"} for one in corpus],
         }
     )
+
+
+def _launched_alone() -> bool:
+    """Whether ``accelerate launch --cpu`` was asked for several processes: it names a port for them, and starts one."""
+    several = {"WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"} & os.environ.keys()
+    return os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true" and "MASTER_PORT" in os.environ and not several
 
 
 def _plan(run: Run) -> str:
@@ -156,22 +175,22 @@ def _scored(step: Step) -> str:
     return f"step {step.number:,}: dev {scores}" + (" (best so far)" if step.better else "")
 
 
-class _on_terminate:
-    """SIGTERM writes a checkpoint and exits with 143; the run can be gone on with."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-
-    def __enter__(self) -> None:
-        def stop(number: int, frame: Any) -> None:
-            raise SystemExit(143)
-
-        self.before = signal.signal(signal.SIGTERM, stop)
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        signal.signal(signal.SIGTERM, self.before)
-        if kind is not None and issubclass(kind, SystemExit | KeyboardInterrupt):
-            self.run.save()
+@contextmanager
+def _stoppable(run: Run) -> Iterator[None]:
+    """SIGTERM and Ctrl-C write a checkpoint and exit with 143 and 130; the run can be gone on with."""
+    why = {signal.SIGTERM: SystemExit(143), signal.SIGINT: KeyboardInterrupt()}
+    before = {number: signal.signal(number, lambda number, _: run.stop(why[signal.Signals(number)])) for number in why}
+    try:
+        yield
+    except (SystemExit, KeyboardInterrupt):
+        for number in why:  # once is enough: what is being written now is wanted
+            signal.signal(number, signal.SIG_IGN)
+        run.save()
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        run.release()
 
 
 def _say(text: str, quiet: bool) -> None:

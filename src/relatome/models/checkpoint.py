@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +33,7 @@ from relatome.tasks.example import Head
 from relatome.wordpieces import LIMIT, MARKERS, WordPieces
 
 Weights = dict[str, Tensor]
+WEIGHTS = "model.safetensors"
 SMALLEST = 16  # pieces of a window: fewer could not hold a pair's markers
 MOST_LABELS = 10_000
 UNTYPED = "Entity"  # what a tagger of bare B and I finds; the IOB reader calls it so too
@@ -83,7 +86,7 @@ def new(encoder: str | Path, heads: Sequence[Head], *, limit: int = LIMIT) -> Ch
 
 
 def save(checkpoint: Checkpoint, folder: str | Path, *, dtype: torch.dtype | None = None) -> None:
-    """Write a model folder; the weights are written last, under a temporary name, and renamed.
+    """Write a model folder: all of it beside what is there, which it replaces when it is whole, the weights last.
 
     Parameters
     ----------
@@ -103,19 +106,18 @@ def save(checkpoint: Checkpoint, folder: str | Path, *, dtype: torch.dtype | Non
         config.pop("problem_type", None)
         if plain.kind != "tags":
             config["problem_type"] = "single_label_classification"
-    _write_json(folder / "config.json", config)
-    checkpoint.pieces.save(folder)
-    _write_json(folder / "tokenizer_config.json", _tokenizer_config(checkpoint))
-    _write_json(
-        folder / "relatome.json",
-        {"heads": [head.json() for head in heads], "limit": checkpoint.limit, "card": checkpoint.card},
-    )
     if dtype is not None:
         weights = {name: value.to(dtype) if value.is_floating_point() else value for name, value in weights.items()}
     weights = {name: value.contiguous() for name, value in weights.items()}
-    temporary = folder / "model.safetensors.part"
-    save_file(weights, str(temporary), metadata={"format": "pt"})
-    temporary.replace(folder / "model.safetensors")
+    with _staged(folder) as place:
+        _write_json(place / "config.json", config)
+        checkpoint.pieces.save(place)
+        _write_json(place / "tokenizer_config.json", _tokenizer_config(checkpoint))
+        _write_json(
+            place / "relatome.json",
+            {"heads": [head.json() for head in heads], "limit": checkpoint.limit, "card": checkpoint.card},
+        )
+        save_file(weights, str(place / WEIGHTS), metadata={"format": "pt"})
 
 
 def load(folder: str | Path) -> Checkpoint:
@@ -216,7 +218,7 @@ def read_weights(folder: Path) -> Weights:
     ModelError
         Neither is there, the file is damaged, or the pickle would run code.
     """
-    file = folder / "model.safetensors"
+    file = folder / WEIGHTS
     if file.is_file():
         try:
             return dict(load_file(str(file)))
@@ -417,6 +419,20 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 def _write_json(file: Path, value: Mapping[str, Any]) -> None:
     file.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _staged(folder: Path) -> Iterator[Path]:
+    """A place whose files become those of the folder when the block ends well: a full disk leaves the old ones."""
+    place = folder / "model.part"
+    shutil.rmtree(place, ignore_errors=True)  # of a process that was killed
+    place.mkdir()
+    try:
+        yield place
+        for file in sorted(place.iterdir(), key=lambda file: (file.name == WEIGHTS, file.name)):
+            file.replace(folder / file.name)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _first_line(error: Exception) -> str:

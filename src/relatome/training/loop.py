@@ -2,7 +2,10 @@
 
 It counts steps, not epochs, and takes any iterator of batches that has ``state()`` and ``restore(state)``. A run that
 was killed goes on from its last checkpoint and ends with the weights the unbroken run would have had: model, optimiser,
-random state and place in the stream are all restored. Devices and mixed precision are ``accelerate``'s.
+random state and place in the stream are all restored. Devices, mixed precision and processes are ``accelerate``'s.
+
+Several processes (``accelerate launch``) divide each batch among them, so that the batch and its loss are those of one
+process: every process knows the whole batch, hence what its own part counts for. The first one scores and writes.
 """
 
 from __future__ import annotations
@@ -12,13 +15,17 @@ import os
 import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import InitProcessGroupKwargs, broadcast_object_list
+from safetensors import SafetensorError
 from torch import Tensor
 
 from relatome.batches import Batch, Row, collate
@@ -26,6 +33,7 @@ from relatome.errors import SettingsError, TrainingError
 from relatome.models import checkpoint as folders
 from relatome.models.checkpoint import Checkpoint
 from relatome.training import adapters, optim, stream
+from relatome.training.lock import Lock
 from relatome.training.mixture import Mixture
 from relatome.training.objective import Objective
 from relatome.training.settings import Settings, parse
@@ -110,8 +118,7 @@ class Run:
         self.score = score
         # oneDNN keeps 1,024 compiled kernels; some sixty widths need more
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
-        AcceleratorState._reset_state()  # it is one for the process, and the run before this may have had another precision
-        self.accelerator = Accelerator(mixed_precision=precision(settings.precision))
+        self.accelerator = _accelerator(settings)
         times = stream.times(
             [len(rows) for rows in mixture.rows], [item.weight for item in settings.data], settings.sampling_temperature
         )
@@ -120,9 +127,9 @@ class Run:
         self.total = max(1, round(per_epoch * settings.epochs))
         self.every = settings.evaluate_every or per_epoch
         optim.prepare(settings, checkpoint.network)
-        self.network, self.optimizer = self.accelerator.prepare(
-            checkpoint.network, optim.optimizer(settings, checkpoint)
-        )
+        # not wrapped for several processes: they meet once a step, in _together
+        self.network = self.accelerator.prepare_model(checkpoint.network, evaluation_mode=True)
+        self.optimizer = self.accelerator.prepare_optimizer(optim.optimizer(settings, checkpoint))
         self.average = optim.averaged(checkpoint.network, settings.average) if settings.average else None
         self.objective = Objective(settings, mixture, checkpoint.network.asked, times=times, batches=per_epoch)
         self.done = 0
@@ -132,6 +139,34 @@ class Run:
         self._markers = checkpoint.pieces.marker_ids() if packed else (0, 0, 0, 0)
         self._started = time.monotonic()
         self._saved = time.monotonic()
+        self._learned: _Learned | None = None  # a step that is learned and not yet told of
+        self._whole = True  # what would be saved now is the state after a step, and all of it
+        self._stop: BaseException | None = None
+        self.lock: Lock | None = None
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that scores and writes."""
+        return bool(self.accelerator.is_main_process)
+
+    @property
+    def logged(self) -> int:
+        """Steps that were told of."""
+        return self.done - (self._learned is not None)
+
+    def release(self) -> None:
+        """Let other processes train in the folder."""
+        if self.lock is not None:
+            self.lock.release()
+
+    def stop(self, why: BaseException) -> None:
+        """End the run by raising ``why``: now, or after the step that is being learned. For signal handlers.
+
+        What `save` writes then is whole: no weight of the step is changed and another not.
+        """
+        if self._whole:
+            raise why
+        self._stop = why
 
     def resume(self) -> bool:
         """Go on from ``resume.pt`` if it is there.
@@ -163,32 +198,48 @@ class Run:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.stream.restore(state["stream"])
         self.done, self.best, self.since_best = state["done"], state["best"], state["since_best"]
+        self._learned = _Learned(*state["learned"]) if state.get("learned") else None
         torch.set_rng_state(state["random"])
         if torch.cuda.is_available() and state["cuda"] is not None:
             torch.cuda.set_rng_state(state["cuda"])
         return True
 
     def save(self) -> None:
-        """Write ``resume.pt``; the previous one stays until the new one is whole."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Write ``resume.pt``; the previous one stays until the new one is whole, or if this one is worth nothing.
+
+        Raises
+        ------
+        TrainingError
+            It cannot be written; the previous one is still there.
+        """
+        if not self.first or not self._sound():
+            return
+        state = {
+            "settings": self.settings.json(),
+            "network": self.accelerator.unwrap_model(self.network).state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "scaler": None if self.accelerator.scaler is None else self.accelerator.scaler.state_dict(),
+            "stream": self.stream.state(),
+            "done": self.done,
+            "best": self.best,
+            "since_best": self.since_best,
+            "learned": None if self._learned is None else tuple(self._learned),
+            "random": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+        }
+        file = self.folder / "resume.pt"
         temporary = self.folder / "resume.pt.part"
-        torch.save(
-            {
-                "settings": self.settings.json(),
-                "network": self.accelerator.unwrap_model(self.network).state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "average": None if self.average is None else self.average.state_dict(),
-                "scaler": None if self.accelerator.scaler is None else self.accelerator.scaler.state_dict(),
-                "stream": self.stream.state(),
-                "done": self.done,
-                "best": self.best,
-                "since_best": self.since_best,
-                "random": torch.get_rng_state(),
-                "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
-            },
-            temporary,
-        )
-        temporary.replace(self.folder / "resume.pt")
+        with _kept(file, "checkpoint"):
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with temporary.open("wb") as opened:
+                    torch.save(state, opened)
+                    opened.flush()
+                    os.fsync(opened.fileno())  # a machine that loses power must not be left with an empty file
+                temporary.replace(file)
+            finally:
+                temporary.unlink(missing_ok=True)
         self._saved = time.monotonic()
 
     def steps(self) -> Iterator[Step]:
@@ -199,34 +250,59 @@ class Run:
         Raises
         ------
         TrainingError
-            The loss is not a number; the last good checkpoint stays.
+            The loss or its gradient is not a number, or a file cannot be written; the last good checkpoint stays.
         """
         if self.done == 0:
             torch.manual_seed(self.settings.seed)
         self.network.train()
-        while self.done < self.total:
-            rows = next(self.stream)
-            losses, pieces, padded = self._learn(rows)
-            scores: Scores = {}
-            better = False
-            if self.score is not None and (self.done % self.every == 0 or self.done == self.total):
-                scores = self.score(self.model())
-                self.network.train()
-                value = next(iter(scores.values()))
-                better = self.best is None or value > self.best
-                self.since_best = 0 if better else self.since_best + 1
-                if better:
-                    self.best = value
-                    self._keep(scores)
-            if time.monotonic() - self._saved > self.settings.checkpoint_seconds:
-                self.save()
-            seconds = time.monotonic() - self._started
-            yield Step(self.done, self.total, losses, self._rate(), pieces, padded, seconds, scores, better)
-            if self.settings.patience and self.since_best >= self.settings.patience:
-                break
+        self._whole = False
+        try:
+            while not self.ended:
+                if self._learned is None:
+                    self._learned = self._learn(next(self.stream))
+                    self._heard()
+                scores: Scores = {}
+                better = False
+                if self.score is not None and (self.done % self.every == 0 or self.done == self.total):
+                    scores = self._scored()
+                    value = next(iter(scores.values()))
+                    better = self.best is None or value > self.best
+                    if better:
+                        self._keep(scores)
+                        self.best = value
+                    self.since_best = 0 if better else self.since_best + 1
+                learned, self._learned = self._learned, None
+                if time.monotonic() - self._saved > self.settings.checkpoint_seconds:
+                    self.save()
+                seconds = time.monotonic() - self._started
+                yield Step(self.done, self.total, *learned, seconds, scores, better)
+                self._heard()
+        finally:
+            self._whole = True
         if self.score is None:
             self._keep({})
-        (self.folder / "resume.pt").unlink(missing_ok=True)
+        if self.first:
+            (self.folder / "resume.pt").unlink(missing_ok=True)
+        self.accelerator.wait_for_everyone()
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is no step left: all are done, or dev has not got better for as long as ``patience`` says."""
+        enough = 0 < self.settings.patience <= self.since_best
+        return self._learned is None and (enough or self.done >= self.total)
+
+    def _heard(self) -> None:
+        if self._stop is not None:
+            raise self._stop
+
+    def _scored(self) -> Scores:
+        """The first process's scores, in every process."""
+        assert self.score is not None
+        self._whole = True  # nothing changes here, and it may take minutes
+        found = [self.score(self.model()) if self.first else {}]
+        self._whole = False
+        self.network.train()
+        return broadcast_object_list(found)[0]  # type: ignore[no-any-return]
 
     def model(self) -> Checkpoint:
         """What is scored and saved: the network, or the average of its weights; adapters are merged into a copy."""
@@ -237,33 +313,33 @@ class Run:
             network = adapters.merged(network)
         return replace(self.checkpoint, network=network)
 
-    def _learn(self, rows: list[Row]) -> tuple[dict[str, float], int, int]:
+    def _learn(self, rows: list[Row]) -> _Learned:
         self._set_rate()
+        processes, place = self.accelerator.num_processes, self.accelerator.process_index
+        if processes > 1:  # dropout of its own in each process, the same after a resume
+            torch.manual_seed((self.settings.seed * self.total + self.done) * processes + place)
         losses: dict[str, float] = {}
         pieces = padded = 0
-        for part in _parts(rows, self.settings.accumulate):
+        for part in _parts(rows[place::processes], self.settings.accumulate):
             batch = collate(part, pad=self.checkpoint.pieces.pad, markers=self._markers)
             pieces, padded = pieces + batch.pieces, padded + batch.ids.size
             found = self.objective.losses(self._passes(batch), part, rows)
-            if not found:
-                continue
-            total = self.objective.total(found)
-            if not math.isfinite(total.item()):
-                named = ", ".join(dict.fromkeys(f"{row.source} {row.document}" for row in rows))
-                raise TrainingError(
-                    f"the loss is {total.item()} in step {self.done + 1}, in the batch of {len(rows)} rows from {named}",
-                    path=self.folder, advice="lower the learning rate; the last checkpoint was kept",
-                )  # fmt: skip
-            self.accelerator.backward(total)
+            if found:
+                self.accelerator.backward(self.objective.total(found))
             for name, value in found.items():
                 losses[name] = losses.get(name, 0.0) + value.item()
-        self.accelerator.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+        losses, pieces, padded = self._together(losses, pieces, padded, rows)
+        if not math.isfinite(sum(losses.values())):
+            raise self._no_number("loss", sum(losses.values()), rows)
+        norm = float(self.accelerator.clip_grad_norm_(self.network.parameters(), self.settings.clip))
+        if not math.isfinite(norm) and self.accelerator.scaler is None:  # which leaves such a step out by itself
+            raise self._no_number("gradient", norm, rows)
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.average is not None:
             self.average.update_parameters(self.checkpoint.network)
         self.done += 1
-        return losses, pieces, padded
+        return _Learned(losses, self._rate(), pieces, padded)
 
     def _passes(self, batch: Batch) -> list[dict[str, Tensor]]:
         """What the network answers to a batch: once, or with R-Drop twice, each time with other dropout."""
@@ -271,6 +347,49 @@ class Run:
         arrays = [torch.from_numpy(a).to(device) for a in (batch.ids, batch.positions, batch.mask, batch.pairs)]
         with self.accelerator.autocast():
             return [self.network(*arrays)[0] for _ in range(2 if self.settings.r_drop else 1)]
+
+    def _together(
+        self, losses: Mapping[str, float], pieces: int, padded: int, rows: Sequence[Row]
+    ) -> tuple[dict[str, float], int, int]:
+        """Add up what the processes found of a batch: gradients, losses, pieces; and whether one was asked to stop."""
+        if self.accelerator.num_processes == 1:
+            return dict(losses), pieces, padded
+        device = self.accelerator.device
+        learned = [one for one in self.network.parameters() if one.requires_grad]
+        names = [head.name for head in self.checkpoint.network.asked]
+        said = [pieces, padded, float(self._stop is not None), *(losses.get(name, 0.0) for name in names)]
+        told = torch.tensor([*said, *(one.grad is not None for one in learned)], dtype=torch.float64, device=device)
+        pieces, padded, stopped, *sums = self.accelerator.reduce(told).tolist()
+        if stopped and self._stop is None:
+            self._stop = SystemExit(143)
+        # what no process has a gradient for keeps none, as in one process: the optimiser leaves it alone
+        used = [one for one, count in zip(learned, sums[len(names) :], strict=True) if count]
+        if used:
+            parts = [torch.zeros_like(one) if one.grad is None else one.grad for one in used]
+            flat = self.accelerator.reduce(torch.cat([part.reshape(-1) for part in parts]))
+            for one, part in zip(used, flat.split([one.numel() for one in used]), strict=True):
+                one.grad = part.view_as(one)
+        taught = self.objective.taught(rows)
+        return (
+            {name: value for name, value in zip(names, sums, strict=False) if name in taught},
+            int(pieces),
+            int(padded),
+        )
+
+    def _lower(self) -> str:
+        kept = "; the last checkpoint was kept" if (self.folder / "resume.pt").is_file() else ""
+        return f"lower the learning rate{kept}"
+
+    def _sound(self) -> bool:
+        """Whether every weight is a number."""
+        return all(bool(torch.isfinite(value).all()) for value in self.checkpoint.network.parameters())
+
+    def _no_number(self, what: str, value: float, rows: Sequence[Row]) -> TrainingError:
+        named = ", ".join(dict.fromkeys(f"{row.source} {row.document}" for row in rows))
+        return TrainingError(
+            f"the {what} is {value} in step {self.done + 1}, in the batch of {len(rows)} rows from {named}",
+            path=self.folder, advice=self._lower(),
+        )  # fmt: skip
 
     def _rate(self) -> float:
         return self.settings.learning_rate * optim.share_of_peak(self.settings, self.done, self.total)
@@ -283,7 +402,60 @@ class Run:
     def _keep(self, scores: Scores) -> None:
         self.checkpoint.card["training"] = {"settings": self.settings.json(), "counts": self.mixture.counts}
         self.checkpoint.card["training"] |= {"steps": self.done, "dev": dict(scores)}
-        folders.save(self.model(), self.folder)
+        if not self._sound():
+            raise TrainingError(
+                f"after step {self.done} some weights are no numbers", path=self.folder, advice=self._lower()
+            )
+        if self.first:
+            with _kept(self.folder / "model.safetensors", "model"):
+                folders.save(self.model(), self.folder)
+
+
+class _Learned(NamedTuple):
+    """What a step says once it is learned: see `Step`."""
+
+    losses: dict[str, float]
+    rate: float
+    pieces: int
+    padded: int
+
+
+@contextmanager
+def _kept(file: Path, what: str) -> Iterator[None]:
+    """A file is written in the block, under another name at first: if that fails, the one before it is still there."""
+    before = f"the {what} before it was kept" if file.is_file() else "there was none before it"
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:  # torch's writer and safetensors say a full disk so
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error).split("\n")[0]
+        raise TrainingError(
+            f"the {what} could not be written: {said}", path=file,
+            advice=f"{before}; make room and give the same command again",
+        ) from error  # fmt: skip
+
+
+def _accelerator(settings: Settings) -> Accelerator:
+    """Devices and processes as ``accelerate launch`` says.
+
+    Raises
+    ------
+    TrainingError
+        It says to divide the weights too.
+    """
+    for name, what in (("FSDP", "FSDP"), ("DEEPSPEED", "DeepSpeed"), ("MEGATRON_LM", "Megatron-LM")):
+        if os.environ.get(f"ACCELERATE_USE_{name}", "").lower() in ("1", "true"):
+            raise TrainingError(
+                f"{what} divides the weights among devices, and an encoder of this library fits on each of them whole",
+                advice="leave it out: several processes divide the batches (accelerate launch --multi_gpu)",
+            )
+    AcceleratorState._reset_state()  # it is one for the process, and the run before this may have had another precision
+    return Accelerator(
+        mixed_precision=precision(settings.precision),
+        kwargs_handlers=[
+            # the others wait while the first process scores dev
+            InitProcessGroupKwargs(timeout=timedelta(days=1)),
+        ],
+    )
 
 
 def _same(saved: Any, wanted: Settings) -> bool:

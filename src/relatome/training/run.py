@@ -2,9 +2,9 @@
 
 A run folder holds ``run.toml`` (the resolved settings; they can be run again), ``seen.json.gz`` (ids and hashes of every
 document learned from or chosen by, for ``relatome audit``), ``log.jsonl`` (a line a step), ``resume.pt`` while the run
-is unfinished, and the model. A run that teaches one classification head also fits the TF-IDF baseline on the same rows,
-into ``tfidf/``, and one relation head over a merged corpus what types and corpus say, into ``priors/``: a neural score
-is never read without.
+is unfinished, ``run.lock`` while a process is at work on it, and the model. A run that teaches one classification head
+also fits the TF-IDF baseline on the same rows, into ``tfidf/``, and one relation head over a merged corpus what types and
+corpus say, into ``priors/``: a neural score is never read without.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from relatome.predictors.pytorch import TorchForward
 from relatome.tasks import TASKS
 from relatome.tasks.example import Head
 from relatome.training import mixture
+from relatome.training.lock import Lock
 from relatome.training.loop import Run, Scores, Step
 from relatome.training.settings import Settings
 
@@ -39,7 +40,32 @@ def prepare(settings: Settings, folder: str | Path) -> Run:
     Raises
     ------
     TrainingError
-        The folder holds a finished run, or one with other settings.
+        The folder holds a finished run, or one with other settings, or another process is training in it.
+    SettingsError, CorpusError, ModelError
+        Something it needs is wrong or absent.
+    """
+    folder = Path(folder)
+    run = planned(settings, folder)
+    if run.first:
+        run.lock = Lock(folder)
+    try:
+        run.resume()
+    except TrainingError:
+        run.release()
+        raise
+    if run.first:
+        (folder / "run.toml").write_text(settings.toml(), encoding="utf-8")
+        seen(settings).write(folder)
+    return run
+
+
+def planned(settings: Settings, folder: str | Path) -> Run:
+    """A run with everything read and encoded, of which nothing is written yet: what ``--dry-run`` looks at.
+
+    Raises
+    ------
+    TrainingError
+        The folder holds a finished run.
     SettingsError, CorpusError, ModelError
         Something it needs is wrong or absent.
     """
@@ -51,12 +77,7 @@ def prepare(settings: Settings, folder: str | Path) -> Run:
     checkpoint = folders.new(encoder_folder(settings.encoder), heads, limit=settings.limit)
     found = mixture.build(settings, heads, checkpoint.pieces, checkpoint.limit)
     score = (lambda current: dev_scores(settings, current)) if any(item.dev for item in settings.data) else None
-    run = Run(settings, checkpoint, found, folder, score=score)
-    run.resume()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.toml").write_text(settings.toml(), encoding="utf-8")
-    seen(settings).write(folder)
-    return run
+    return Run(settings, checkpoint, found, folder, score=score)
 
 
 def seen(settings: Settings) -> Seen:
@@ -84,13 +105,17 @@ def finished(folder: str | Path) -> bool:
 
 def train(run: Run) -> Iterator[Step]:
     """Step to the end, writing ``log.jsonl``; the run's folder then holds the model."""
+    if not run.first:
+        yield from run.steps()
+        return
     file = run.folder / "log.jsonl"
-    _cut(file, run.done)
+    _cut(file, run.logged)
     with file.open("a", encoding="utf-8") as log:
         for step in run.steps():
             log.write(json.dumps(step.json()) + "\n")
             log.flush()
             yield step
+    run.release()
 
 
 def _cut(log: Path, done: int) -> None:

@@ -1,0 +1,374 @@
+"""``relatome train`` as it is used: stopped, killed, started twice, on a full disk, in several processes.
+
+The corpus is invented (that of ``test_training``), the encoder random.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from relatome.cli import main
+from relatome.errors import TrainingError
+from relatome.formats import jsonl
+from relatome.models import checkpoint
+from relatome.training import run as running
+from relatome.training import settings as options
+from relatome.training.lock import FILE, Lock
+from relatome.training.loop import Run
+from tests import tiny
+from tests.test_training import CARD, invented
+
+RUN = """\
+encoder = "encoder"
+limit = 64
+epochs = 2
+batch_pieces = 256
+learning_rate = 2e-3
+head_learning_rate = 1e-2
+dropout = 0.0
+precision = "fp32"
+seed = 3
+
+[[heads]]
+name = "entities"
+task = "ner"
+
+[[heads]]
+name = "relations"
+task = "relation"
+kind = "packed"
+
+[[heads]]
+name = "harm"
+task = "classification"
+class_weights = "balanced"
+
+[[data]]
+corpus = "toy.toml"
+heads = ["entities", "relations", "harm"]
+dev = "dev"
+"""
+
+
+def corpus(folder: Path, name: str = "toy", **counts: int) -> None:
+    """A corpus with train and dev, its card beside it."""
+    sums = {}
+    for split, count in {"train": 30, "dev": 9, **counts}.items():
+        file = folder / f"{name}.{split}"
+        jsonl.write(invented("100" if split == "train" else "1009", count, seed=len(split)), file)
+        sums[split] = hashlib.sha256(file.read_bytes()).hexdigest()
+    card = CARD.format(name=name, reader="jsonl", exhaustive='"Chemical", "Disease"', **sums)
+    (folder / f"{name}.toml").write_text(card, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a corpus, an encoder and a run file."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "NEVER_TRAIN.tsv").write_text("pmid\ttest_set\n1003\tanother test\n", encoding="utf-8")
+    corpus(folder)
+    tiny.encoder_folder(folder / "encoder")
+    (folder / "run.toml").write_text(RUN, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _there(made: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """In the data folder: the run file's paths are relative to where the command is given."""
+    monkeypatch.setenv("RELATOME_DATA", str(made))
+    monkeypatch.chdir(made)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    assert before == {number: signal.getsignal(number) for number in before}
+
+
+def edited(made: Path, name: str, *changes: tuple[str, str]) -> Path:
+    """The run file with some lines changed, under another name."""
+    text = RUN
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (made / name).write_text(text, encoding="utf-8")
+    return made / name
+
+
+def steps_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def whole(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The unbroken run of the run file."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RELATOME_DATA", str(made))
+        patch.chdir(made)
+        assert main(["train", "run.toml", "-o", str(folder), "--quiet"]) == 0
+    return folder
+
+
+# ------------------------------------------------------------------------------------------------ stopped
+
+
+def test_a_terminated_process_leaves_a_checkpoint_and_the_run_goes_on(made: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    long = edited(made, "long.toml", ("epochs = 2", "epochs = 400"))
+    command = [sys.executable, "-m", "relatome", "train", str(long), "-o", str(folder), "--quiet"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        until = time.monotonic() + 240
+        while not (folder / "log.jsonl").is_file() or (folder / "log.jsonl").stat().st_size < 500:
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=120) == 143
+        assert process.stderr is not None
+        assert [line for line in process.stderr.read().splitlines() if "not held out" not in line] == []
+    told = steps_of(folder)
+    state = torch.load(folder / "resume.pt", weights_only=True)
+    assert len(told) == state["done"] - (state["learned"] is not None)
+    assert not list(folder.glob("*.part")) and not (folder / FILE).exists()
+    run = running.prepare(options.read(long), folder)
+    assert run.done == state["done"]
+    assert next(iter(running.train(run))).number == len(told) + 1
+    assert [step["step"] for step in steps_of(folder)] == list(range(1, len(told) + 2))
+    run.release()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_in_the_middle_of_a_step_is_heard_after_it(
+    made: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+) -> None:
+    learn = Run._learn
+
+    def learned(run: Run, rows: list[Any]) -> Any:
+        if run.done == 2:
+            signal.raise_signal(number)
+        return learn(run, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "_learn", learned)
+        try:
+            found = main(["train", "run.toml", "-o", str(tmp_path / "run"), "--quiet"])
+        except SystemExit as end:
+            found = int(str(end.code))
+    assert found == code and torch.load(tmp_path / "run" / "resume.pt", weights_only=True)["done"] == 3
+    assert main(["train", "run.toml", "-o", str(tmp_path / "run"), "--quiet"]) == 0
+    assert weights(tmp_path / "run") == weights(whole)
+
+
+@pytest.mark.parametrize("during", ["a step", "scoring", "the step that is scored", "between two steps"])
+def test_a_run_stopped_anywhere_ends_as_the_unbroken_one(
+    made: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, during: str
+) -> None:
+    """A signal's handler may run at any place of the program."""
+    folder = tmp_path / "run"
+    run = running.prepare(options.read(made / "run.toml"), folder)
+    learn, score = run._learn, run.score
+    assert score is not None
+
+    def learned(rows: list[Any]) -> Any:
+        if (during, run.done) in (("a step", 6), ("the step that is scored", 4)):
+            run.stop(SystemExit(143))
+        return learn(rows)
+
+    def scored(made: Any) -> Any:
+        if during == "scoring":
+            run.stop(SystemExit(143))
+        return score(made)
+
+    monkeypatch.setattr(run, "_learn", learned)
+    monkeypatch.setattr(run, "score", scored)
+    seen = 0
+    with pytest.raises(SystemExit):
+        for seen, _ in enumerate(running.train(run), start=1):
+            if during == "between two steps" and seen == 5:
+                run.stop(SystemExit(143))
+    run.save()
+    run.release()
+    assert seen == {"a step": 6, "scoring": 4, "the step that is scored": 4, "between two steps": 5}[during]
+    assert main(["train", "run.toml", "-o", str(folder), "--quiet"]) == 0
+    assert weights(folder) == weights(whole)
+    for one, other in zip(steps_of(folder), steps_of(whole), strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+
+
+# ------------------------------------------------------------------------------------------------ one folder, one run
+
+
+def test_a_folder_in_use_is_refused(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    held = Lock(tmp_path / "run")
+    assert main(["train", "run.toml", "-o", str(tmp_path / "run"), "--quiet"]) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith(f"relatome: {tmp_path / 'run'}: process {os.getpid()} on ")
+    assert message.endswith("is training in this folder (wait for it, or choose another folder)")
+    assert [file.name for file in (tmp_path / "run").iterdir()] == [FILE]
+    held.release()
+    held.release()
+    assert main(["train", "run.toml", "-o", str(tmp_path / "run"), "--quiet"]) == 0
+    assert not (tmp_path / "run" / FILE).exists()
+
+
+def test_a_lock_does_not_outlive_its_process(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, time; from relatome.training.lock import Lock; held = Lock(sys.argv[1]); print('held', flush=True);"
+        "time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        with pytest.raises(TrainingError, match=f"process {process.pid} on "):
+            Lock(tmp_path)
+        process.kill()
+    assert (tmp_path / FILE).is_file()
+    Lock(tmp_path).release()
+    assert not (tmp_path / FILE).exists()
+
+
+# ------------------------------------------------------------------------------------------------ what goes wrong
+
+
+def test_a_loss_that_is_no_number_is_one_line_and_the_last_checkpoint_stays(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = edited(made, "hot.toml", ("1e-2", "1e38"), ("seed = 3", "seed = 3\nwarmup = 1.0\ncheckpoint_seconds = 1e-6"))
+    assert main(["train", str(file), "-o", str(tmp_path / "run"), "--quiet"]) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith(f"relatome: {tmp_path / 'run'}: the "), message
+    assert " in step " in message and " rows from toy 10" in message
+    assert message.endswith("(lower the learning rate; the last checkpoint was kept)")
+    state = torch.load(tmp_path / "run" / "resume.pt", weights_only=True)
+    assert 0 < state["done"] <= len(steps_of(tmp_path / "run"))
+    assert all(torch.isfinite(value).all() for value in state["network"].values())
+
+
+def test_a_gradient_that_is_no_number_changes_no_weight(made: Path, tmp_path: Path) -> None:
+    run = running.prepare(options.read(made / "run.toml"), tmp_path)
+    steps = run.steps()
+    next(steps)
+    run.save()
+    run.checkpoint.network.encoder.embeddings.word_embeddings.weight.register_hook(lambda gradient: gradient / 0)
+    before = {name: value.clone() for name, value in run.checkpoint.network.state_dict().items()}
+    with pytest.raises(TrainingError, match="the gradient is nan in step 2, in the batch of"):
+        next(steps)
+    run.release()
+    assert all(torch.equal(value, before[name]) for name, value in run.checkpoint.network.state_dict().items())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_leaves_the_checkpoint_before(made: Path, tmp_path: Path) -> None:
+    run = running.prepare(options.read(made / "run.toml"), tmp_path)
+    steps = run.steps()
+    next(steps)
+    run.save()
+    before = (tmp_path / "resume.pt").read_bytes()
+    next(steps)
+    (tmp_path / "resume.pt.part").symlink_to("/dev/full")
+    with pytest.raises(TrainingError) as caught:
+        run.save()
+    message = f"{tmp_path / 'resume.pt'}: the checkpoint could not be written: No space left on device "
+    assert str(caught.value).startswith(message + "(the checkpoint before it was kept; make room")
+    assert (tmp_path / "resume.pt").read_bytes() == before and not (tmp_path / "resume.pt.part").is_symlink()
+    run.save()
+    assert torch.load(tmp_path / "resume.pt", weights_only=True)["done"] == 2
+    run.release()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of a file's size")
+def test_a_disk_that_is_full_while_the_best_model_is_saved(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command, with files that may not grow beyond a size: its second model is larger than allowed."""
+    import resource
+
+    folder = tmp_path / "run"
+    keep = checkpoint.save
+    allowed = resource.getrlimit(resource.RLIMIT_FSIZE)
+    saved: list[bytes] = []
+
+    def save(made: checkpoint.Checkpoint, place: Any) -> None:
+        if saved:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (len(saved[0]) // 2, allowed[1]))
+        try:
+            keep(made, place)
+            saved.append(weights(folder) + (folder / "relatome.json").read_bytes())
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, allowed)
+
+    monkeypatch.setattr(checkpoint, "save", save)
+    assert main(["train", "run.toml", "-o", str(folder), "--quiet"]) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith(f"relatome: {folder / 'model.safetensors'}: the model could not be written: ")
+    assert "File too large" in message and "the model before it was kept" in message
+    assert len(saved) == 1 and weights(folder) + (folder / "relatome.json").read_bytes() == saved[0]
+    assert not list(folder.glob("*.part"))
+    checkpoint.load(folder)
+
+
+# ------------------------------------------------------------------------------------------------ several processes
+
+
+def launch(made: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """``accelerate launch`` on CPUs, on a port of its own."""
+    command = [
+        sys.executable, "-m", "accelerate.commands.launch", "--main_process_port", "0", "--num_machines", "1",
+        "--mixed_precision", "no", "--dynamo_backend", "no", *arguments,
+    ]  # fmt: skip
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, cwd=made,
+        env={**os.environ, "ACCELERATE_USE_CPU": "true", "GLOO_SOCKET_IFNAME": "lo", **environment},
+    )  # fmt: skip
+
+
+def test_two_processes_give_what_one_gives(made: Path, whole: Path, tmp_path: Path) -> None:
+    """A batch is divided, and its loss, its gradient and its scores are those of one process but for rounding."""
+    folder = tmp_path / "run"
+    done = launch(made, "--multi_gpu", "--num_processes", "2", "-m", "relatome", "train", "run.toml", "-o", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("toy train: 29 documents") == done.stderr.count("the model is in") == 1
+    for one, other in zip(steps_of(folder), steps_of(whole), strict=True):
+        assert one["losses"] == pytest.approx(other["losses"], abs=2e-4) and one["pieces"] == other["pieces"]
+        assert one.get("scores") == other.get("scores")
+    alone, both = load_file(whole / "model.safetensors"), load_file(folder / "model.safetensors")
+    for name, value in alone.items():
+        if not name.endswith("key.bias"):  # attention is the same whatever it is: its gradient is rounding alone
+            assert torch.allclose(value, both[name], atol=2e-5), name
+    assert sorted(file.name for file in folder.iterdir()) == sorted(file.name for file in whole.iterdir())
+    assert (folder / "run.toml").read_text() == (whole / "run.toml").read_text()
+
+
+def test_several_processes_of_which_one_was_started(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (("ACCELERATE_USE_CPU", "True"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", "29500")):
+        monkeypatch.setenv(name, value)  # what `accelerate launch --cpu --num_processes 2` sets
+    assert main(["train", "run.toml", "-o", str(tmp_path / "run"), "--dry-run"]) == 0
+    assert "accelerate launch --cpu starts one process, whatever --num_processes says" in capsys.readouterr().err
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert main(["train", "run.toml", "-o", str(tmp_path / "run"), "--dry-run"]) == 0
+    assert "starts one process" not in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def test_divided_weights_are_refused(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")  # what `accelerate launch --use_fsdp` sets
+    assert main(["train", "run.toml", "-o", str(tmp_path / "run"), "--quiet"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("relatome: FSDP divides the weights among devices, and an encoder of this library fits ")
+    assert not (tmp_path / "run").exists()
