@@ -291,6 +291,24 @@ def test_a_card_of_a_run_that_was_never_scored(model: Path, capsys: Any) -> None
     assert {row["what"] for row in found} == {"harm", "rows harm macro f1"} and len(found) == 12
 
 
+def test_a_run_that_recorded_its_terms_and_machine_is_told_in_full(model: Path, capsys: Any) -> None:
+    own = json.loads((model / "relatome.json").read_text(encoding="utf-8"))
+    own["card"] |= {
+        "environment": {"python": "3.99", "processor": "Abacus | 7", "threads": "2", "precision": "bf16"},
+        "corpora": {"rows": {"title": "Rows", "version": "4", "licence": "CC0", "terms": "Cite it.", "citation": "Row A. 2001.", "ship": False}},
+    }  # fmt: skip
+    (model / "relatome.json").write_text(json.dumps(own), encoding="utf-8")
+    log = (model / "log.jsonl").read_text(encoding="utf-8").splitlines()[:9]
+    again = [json.dumps({**json.loads(line), "step": 9 + n, "seconds": 4.0 * n}) for n, line in enumerate(log, 1)]
+    (model / "log.jsonl").write_text("\n".join([*log, *again]) + "\n", encoding="utf-8")
+    assert main(["report", str(model), "--no-plots"]) == 0, capsys.readouterr().err
+    text = (model / "README.md").read_text(encoding="utf-8")
+    assert "- Training: python 3.99, processor Abacus \\| 7, threads 2, precision bf16" in text
+    assert "- **rows** (version 4): Rows. Licence: CC0. Cite it. Models of it may not be shipped with Relatome." in text
+    assert "- rows: Row A. 2001." in text
+    assert "- seconds: 45 by the clock, started 2 times" in text  # 9 before it was stopped, 36 after
+
+
 def test_the_report_evaluates_when_asked(scored: Path, capsys: Any) -> None:
     arguments = ["report", str(scored), "--corpus", "rows", "--resamples", "50", "--to", "markdown,latex,csv,json"]
     assert main([*arguments, "--throughput"]) == 0, capsys.readouterr().err

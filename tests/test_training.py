@@ -693,6 +693,23 @@ def test_checkpoints_are_written_on_the_way(world: Path, tmp_path: Path) -> None
         assert torch.load(tmp_path / "resume.pt", weights_only=True)["done"] == number
 
 
+def test_the_model_says_what_it_was_trained_on_and_with(world: Path, tmp_path: Path) -> None:
+    from relatome.training.run import prepare, train
+
+    list(train(prepare(settings_of(world, epochs=0.2), tmp_path)))
+    card = checkpoint.load(tmp_path).card
+    environment = card["environment"]
+    assert environment["torch"] == torch.__version__.partition("+")[0] or environment["torch"] == torch.__version__
+    assert {"python", "system", "cores", "relatome", "numpy"} <= set(environment)
+    assert (environment["device"], environment["precision"]) == ("cpu", "fp32")
+    assert environment["threads"] == str(torch.get_num_threads())
+    assert str(tmp_path) not in json.dumps(environment)
+    assert set(card["corpora"]) == {"toy", "diseases"}
+    assert card["corpora"]["toy"] == {
+        "title": "An invented corpus", "version": "1", "licence": "CC0 1.0", "terms": "None.", "citation": "None.", "ship": True,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("saved", [0, 3])
 def test_a_resumed_runs_log_has_every_step_once(world: Path, tmp_path: Path, saved: int) -> None:
     from relatome.training.run import train

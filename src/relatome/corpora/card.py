@@ -286,6 +286,11 @@ class Card:
     published: Mapping[str, Any] = field(default_factory=dict)
     ids: Literal["pmid", "own", ""] = ""
     held_out: bool = True
+
+    def provenance(self) -> dict[str, Any]:
+        """What a model that learned from it must say: title, version, licence, terms, citation, whether it may be shipped."""
+        return {name: getattr(self, name) for name in ("title", "version", "licence", "terms", "citation", "ship")}
+
     overlaps: Mapping[str, Overlap] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
 

@@ -278,8 +278,10 @@ def _training(run: Run, plots: Sequence[Plot], where: str) -> Iterator[str]:
         yield f"- left out, because a test set holds it: {UNKNOWN}"
     steps = training.get("steps") or (run.log[-1]["step"] if run.log else None)
     yield f"- steps: {f'{steps:,}' if type(steps) is int else UNKNOWN}"
-    seconds = run.log[-1].get("seconds") if run.log else None
-    yield f"- seconds: {f'{seconds:,.0f}' if isinstance(seconds, int | float) else UNKNOWN}, since the last (re)start"
+    seconds, starts = _seconds(run.log)
+    yield f"- seconds: {f'{seconds:,.0f} by the clock' if starts else UNKNOWN}" + (
+        f", started {starts} times" if starts > 1 else ""
+    )
     dev = _mapping(training.get("dev"))
     yield "- on dev: " + (", ".join(f"{escaped(str(k))} {v}" for k, v in dev.items()) if dev else UNKNOWN)
     yield ""
@@ -305,14 +307,16 @@ def _training(run: Run, plots: Sequence[Plot], where: str) -> Iterator[str]:
 def _corpora(run: Run, known: Mapping[str, Card | None]) -> Iterator[str]:
     if not known:
         yield f"{UNKNOWN}."
-    for name, card in known.items():
-        if card is None:
+    for name, said in _terms(run, known).items():
+        if not said:
             yield f"- **{escaped(name)}**: terms {UNKNOWN}, no card of that name is here"
             continue
+        title, version, licence, terms = (
+            escaped(str(said.get(key, UNKNOWN))) for key in ("title", "version", "licence", "terms")
+        )
         yield (
-            f"- **{escaped(name)}** (version {escaped(card.version)}): {escaped(card.title)}. Licence: "
-            f"{escaped(card.licence)}. {escaped(card.terms)} Models of it "
-            f"{'may' if card.ship else 'may not'} be shipped with Relatome."
+            f"- **{escaped(name)}** (version {version}): {title}. Licence: {licence}. {terms} Models of it "
+            f"{'may' if said.get('ship') is True else 'may not'} be shipped with Relatome."
         )
     yield ""
     hashes: dict[tuple[str, str], str] = {}
@@ -397,8 +401,8 @@ def _limits(run: Run, known: Mapping[str, Card | None]) -> Iterator[str]:
 
 def _citation(run: Run, known: Mapping[str, Card | None]) -> Iterator[str]:
     yield f"- The model: {escaped(str(run.card['citation'])) if 'citation' in run.card else UNKNOWN}"
-    for name, card in known.items():
-        yield f"- {escaped(name)}: {escaped(card.citation) if card is not None else UNKNOWN}"
+    for name, said in _terms(run, known).items():
+        yield f"- {escaped(name)}: {escaped(str(said['citation'])) if 'citation' in said else UNKNOWN}"
     yield ""
 
 
@@ -419,6 +423,27 @@ def _cards(run: Run) -> dict[str, Card | None]:
             found.setdefault(name, None)
     paths = {name for name, card in found.items() if card is None and (name.endswith(".toml") or "/" in name)}
     return {name.rpartition("/")[2].removesuffix(".toml") if name in paths else name: found[name] for name in found}
+
+
+def _terms(run: Run, known: Mapping[str, Card | None]) -> dict[str, Mapping[str, Any]]:
+    """What each corpus says of itself: as the run recorded it when it learned, else as its card says here."""
+    recorded = _mapping(run.card.get("corpora"))
+    return {
+        name: _mapping(recorded.get(name)) or (card.provenance() if card is not None else {})
+        for name, card in known.items()
+    }
+
+
+def _seconds(log: Sequence[Mapping[str, Any]]) -> tuple[float, int]:
+    """Seconds of all the steps that were kept, and how often the run was started; each start counts from zero."""
+    total, last, starts = 0.0, math.inf, 0
+    for step in log:
+        seconds = step.get("seconds")
+        if isinstance(seconds, int | float) and not isinstance(seconds, bool) and math.isfinite(seconds):
+            starts += seconds < last
+            total += seconds - (last if seconds >= last else 0.0)
+            last = seconds
+    return total, starts
 
 
 def _encoder(run: Run) -> str:

@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 import re
 import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relatome import corpora
 from relatome.corpora.audit import Audit, Seen
+from relatome.environment import environment
 from relatome.errors import InputError, ModelError, RelatomeError, ScoreError
 from relatome.evaluate import as_json, evaluate
 from relatome.formats.files import writing
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 FOLDER = "evaluations"
 THROUGHPUT = "throughput.json"
 BUDGETS = (128, 256, 512, 1024, 2048, 4096)  # pieces of a batch
-PACKAGES = ("relatome", "numpy", "openvino", "torch", "tokenizers", "transformers", "accelerate", "scikit-learn")
 _LARGEST = 1 << 28  # bytes of a JSON file that is read
 _SAME = ("corpus", "corpus_version", "split", "protocol", "split_hash", "task", "entities")
 _SECONDS = 1.0  # at least, for one measurement of throughput
@@ -238,7 +236,7 @@ def evaluated(
         examples.write(
             saved.rows, place / f"{name}{suffix}", scorer=saved.scorer, options=saved.options, signature=saved.signature
         )
-    document = {**as_json(results), "environment": environment(backend)}
+    document = {**as_json(results), "environment": environment(backend=backend)}
     audited = _audited(folder, found, given, split)
     with writing(place / f"{name}.json") as stream:
         stream.write(json.dumps({**document, **({"audit": audited} if audited else {})}, ensure_ascii=False) + "\n")
@@ -282,27 +280,13 @@ def timed(
         rows.append([size, round(done / seconds, 2)])
     said = {
         "model": predictor.source, "head": head.name, "corpus": found.card.name, "split": split,
-        "texts": len(inputs[:texts]), "rows": rows, "environment": environment(backend),
+        "texts": len(inputs[:texts]), "rows": rows, "environment": environment(backend=backend),
     }  # fmt: skip
     path = target / FOLDER / THROUGHPUT
     path.parent.mkdir(parents=True, exist_ok=True)
     with writing(path) as stream:
         stream.write(json.dumps(said, ensure_ascii=False) + "\n")
     return path
-
-
-def environment(backend: str = "") -> dict[str, str]:
-    """What this process runs on."""
-    from os import cpu_count
-
-    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
-    found["cores"] = str(cpu_count())
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return {**found, **({"backend": backend} if backend else {})}
 
 
 def _audited(folder: Path, corpus: Corpus, protocol: str | None, split: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -20,6 +21,7 @@ from relatome import corpora
 from relatome.corpora.audit import Seen, SeenPart, prints
 from relatome.corpora.held_out import HeldOut
 from relatome.corpora.merged import Merged
+from relatome.environment import environment
 from relatome.errors import ModelError, TrainingError
 from relatome.evaluate import evaluate
 from relatome.models import checkpoint as folders
@@ -53,6 +55,7 @@ def prepare(settings: Settings, folder: str | Path) -> Run:
     except TrainingError:
         run.release()
         raise
+    run.checkpoint.card |= provenance(run)
     if run.first:
         (folder / "run.toml").write_text(settings.toml(), encoding="utf-8")
         seen(settings).write(folder)
@@ -78,6 +81,21 @@ def planned(settings: Settings, folder: str | Path) -> Run:
     found = mixture.build(settings, heads, checkpoint.pieces, checkpoint.limit)
     score = (lambda current: dev_scores(settings, current)) if any(item.dev for item in settings.data) else None
     return Run(settings, checkpoint, found, folder, score=score)
+
+
+def provenance(run: Run) -> dict[str, Any]:
+    """For the model's card: what it is trained on and with, and on which terms."""
+    device = run.accelerator.device
+    return {
+        "environment": environment(
+            device=torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+            threads=str(torch.get_num_threads()),
+            precision={"no": "fp32"}.get(run.accelerator.mixed_precision, run.accelerator.mixed_precision),
+        ),
+        "corpora": {
+            card.name: card.provenance() for card in (corpora.load(item.corpus).card for item in run.settings.data)
+        },
+    }
 
 
 def seen(settings: Settings) -> Seen:
