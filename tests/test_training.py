@@ -13,6 +13,7 @@ import math
 import random
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -178,13 +179,13 @@ def weights(folder: Path) -> bytes:
 def test_defaults_file_and_flags_in_that_order(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text(
-        'encoder = "e"\nepochs = 2\nseed = 5\n[[heads]]\nname = "n"\ntask = "ner"\n[[data]]\ncorpus = "c"\nheads = ["n"]\n',
+        'encoder = "e"\nepochs = 2\nseed = 5\n[[heads]]\nname = "n"\ntask = "ner"\n[[data]]\ncorpus = "ade"\nheads = ["n"]\n',
         encoding="utf-8",
     )
     found = options.read(file, {"seed": 7})
     assert (found.epochs, found.seed, found.batch_pieces) == (2.0, 7, 1024)
     assert isinstance(found.epochs, float)
-    assert found.heads == (HeadSettings("n", "ner"),) and found.data == (DataSettings("c", ("n",)),)
+    assert found.heads == (HeadSettings("n", "ner"),) and found.data == (DataSettings("ade", ("n",)),)
 
 
 def test_the_resolved_settings_can_be_run_again(world: Path, tmp_path: Path) -> None:
@@ -205,15 +206,82 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         options.read(file)
     assert caught.value.problems == (
-        "heads[1]: unknown key 'kinds', did you mean 'kind'?",
-        "heads[1]: task is missing",
-        "data[1]: heads should be a list of str, found [1]",
-        "data[1]: corpus is missing",
-        "unknown key 'epoch', did you mean 'epochs'?",
-        "seed should be int, found 'one'",
-        "clip should be float, found True",
+        "line 2: unknown key 'epoch', did you mean 'epochs'?",
+        "line 3: seed should be int, found 'one', as in seed = 1",
+        "line 4: clip should be float, found True, as in clip = 1.0",
+        "line 5: heads[1]: task is missing: add task = ...",
+        "line 7: heads[1]: unknown key 'kinds', did you mean 'kind'?",
+        "line 8: data[1]: corpus is missing: add corpus = ...",
+        "line 9: data[1]: heads should be a list of str, found [1]",
     )
-    assert str(caught.value).startswith(f"{file}: 7 mistakes: heads[1]: unknown key 'kinds'")
+    assert str(caught.value).startswith(f"{file}: 7 mistakes: line 2: unknown key 'epoch'")
+
+
+def test_mistakes_of_every_kind_are_told_together_in_the_order_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text(
+        'encoder = "e"\nprecision = "fp8"  # epoch = 1\nseed = "one"\n\n[[heads]]\nname = "n"\ntask = "nre"\n'
+        'loss = """\nfocus = 1\n"""\n\n[[data]]\ncorpus = "bc5cdr"\nheads = [\n  "n",\n]\nsplit = "trian"\n'
+        '[[data]]\nheads = ["n"]\nweight = 0\ncorpus = "chemprto"\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(SettingsError) as caught:
+        options.read(file, {"learning_rate": 3.0, "epochs": 2.0})
+    told = caught.value.problems
+    assert [one.split(": ")[0] for one in told] == [
+        "--learning-rate", "line 2", "line 3", "line 7", "line 8", "line 17", "line 20", "line 21",
+    ]  # fmt: skip
+    assert told[1] == "line 2: precision should be one of auto, fp32, bf16, fp16, found 'fp8'"
+    assert "did you mean 'train'?" in told[5] and "did you mean 'chemprot'" in told[7]
+
+
+NASTY = """\
+# a = 0
+top = 1
+"quoted key" . inner = 'it # is'
+long = \"\"\"
+[not.a.table]
+key = 1 \\"\"\" still
+\"\"\"
+literal = '''
+[[no]]
+'''
+list = [ # comment ]
+  1, [2, 3],
+  { low = 1, high = "]" },
+]
+inline = { a.b = 1, c = { d = "}" } }
+[table . "with dot.s"]
+when = 1979-05-27T07:32:00Z
+[[many]]
+one = true
+[[many.inner]]
+x = 1
+[[many.inner]]
+x = -2.5e3
+[[many]]
+[many.sub]
+y = "\\"\\n"
+"""
+
+
+def test_every_key_of_a_file_has_its_line() -> None:
+    from relatome.training import places
+
+    def paths(value: object, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+        inner = value.items() if isinstance(value, dict) else enumerate(value, 1) if isinstance(value, list) else ()
+        for key, one in inner:
+            yield (*at, key)
+            yield from paths(one, (*at, key))
+
+    for text in (NASTY, NASTY.replace("\n", "\r\n")):
+        found = places.lines(text)
+        assert set(paths(tomllib.loads(text))) - {("table",)} == set(found)
+    rows = NASTY.splitlines()
+    assert {rows[found[path] - 1] for path in found if path[-1] == "x"} == {"x = 1", "x = -2.5e3"}
+    assert rows[found["inline", "c", "d"] - 1].startswith("inline") and rows[found["list", 3, "high"] - 1][2] == "{"
+    assert rows[found["many", 2, "sub", "y"] - 1].startswith("y =") and found["many", 2] == found["many", 2, "sub"] - 1
+    assert rows[found["literal",] - 1].startswith("literal") and found["list", 2, 1] == found["list", 1]
 
 
 def test_contradictions_are_told_at_once() -> None:
@@ -241,7 +309,7 @@ def test_contradictions_are_told_at_once() -> None:
         "heads 'b.c': smoothing should be at least 0 and below 1, found 1.0",
         "heads 'b.c': focus should be above 0 and at most 10, found 0.0",
         "heads 'b.c': a name should be letters, digits, hyphens and underscores, a letter first",
-        "data 'x': no head is named 'z', known: a, a, b.c",
+        "data 'x': heads: no head is named 'z', known: a, a, b.c",
         "data 'x': weight should be above 0, found 0.0",
         "heads 'b.c': no corpus teaches it",
         "epochs should be above 0 and at most 10000, found 0.0",

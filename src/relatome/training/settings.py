@@ -1,7 +1,7 @@
 """What a training run is told: a TOML file whose keys are the fields below, overridden by flags.
 
 Defaults stand here, a run file overrides them, flags override that. An unknown key is an error with a suggestion, and
-all mistakes are reported at once. The resolved settings are saved in the run folder as ``run.toml`` and can be run
+all mistakes are reported at once, each with its line. The resolved settings are saved in the run folder as ``run.toml`` and can be run
 again.
 """
 
@@ -11,15 +11,17 @@ import dataclasses
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from relatome.errors import SettingsError
+from relatome import corpora
+from relatome.errors import RelatomeError, SettingsError
 from relatome.tasks import TASKS
+from relatome.training import places
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 LOSSES = ("cross-entropy", "focal")  # a test holds them to `models.network.LOSSES`, which needs torch
@@ -219,15 +221,19 @@ def read(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Settin
     """
     path = Path(path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
     except OSError as error:
         raise SettingsError([f"the run file cannot be read: {error.strerror}"], path=path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError([f"not TOML: {error}"], path=path) from error
-    try:
-        return parse({**values, **(overrides or {})})
-    except SettingsError as error:
-        raise SettingsError(error.problems, path=path) from None
+    flags = dict(overrides or {})
+    settings, problems = _parsed({**values, **flags})
+    if settings is not None:
+        problems += _unlike_cards(settings)
+    if problems or settings is None:
+        raise SettingsError(_with_lines(problems, values, flags, places.lines(text)), path=path)
+    return settings
 
 
 def parse(values: Mapping[str, Any]) -> Settings:
@@ -238,26 +244,82 @@ def parse(values: Mapping[str, Any]) -> Settings:
     SettingsError
         Every mistake, at once.
     """
+    settings, problems = _parsed(values)
+    if problems or settings is None:
+        raise SettingsError(problems)
+    return settings
+
+
+def _parsed(values: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
+    """The settings, as far as they can be understood, and every mistake; each says its table first, then its key."""
     problems: list[str] = []
     heads = [_table(HeadSettings, value, f"heads[{n}]", problems) for n, value in _tables(values, "heads", problems)]
     data = [_table(DataSettings, value, f"data[{n}]", problems) for n, value in _tables(values, "data", problems)]
-    rest = {name: value for name, value in values.items() if name not in ("heads", "data")}
-    settings: Settings | None = _table(
-        Settings,
-        {
-            **rest,
-            "heads": [head for head in heads if head is not None],
-            "data": [item for item in data if item is not None],
-        },
-        "",
-        problems,
-    )
+    rest = {
+        **{name: value for name, value in values.items() if name not in ("heads", "data")},
+        "heads": [head for head in heads if head is not None],
+        "data": [item for item in data if item is not None],
+    }
+    settings: Settings | None = _table(Settings, rest, "", problems)
+    if settings is None:
+        settings = _table(Settings, {**rest, "encoder": ""}, "", [])
     if settings is not None:
-        problems += _contradictions(settings)
-    if problems:
-        raise SettingsError(problems)
-    assert settings is not None
-    return settings
+        problems += _contradictions(settings, whole=None not in (*heads, *data))
+    return settings, problems
+
+
+def _unlike_cards(settings: Settings) -> Iterator[str]:
+    """What the cards of the corpora do not know: names that are not theirs."""
+    for item in settings.data:
+        where = f"data {item.corpus!r}: "
+        try:
+            found = corpora.load(item.corpus)
+        except RelatomeError as error:
+            close = "did you mean" in error.message  # then the whole list is not wanted
+            yield f"{where}corpus: {error.message if close else error}"
+            continue
+        known = list(found.card.protocols)
+        if item.protocol and item.protocol not in known:
+            yield f"{where}protocol {item.protocol!r} is not one of {', '.join(known)}"
+            continue
+        for key in ("split", "dev"):
+            try:
+                if getattr(item, key):
+                    found.named(getattr(item, key), item.protocol or None)
+            except RelatomeError as error:
+                yield f"{where}{key}: {error}"
+
+
+def _with_lines(
+    problems: Iterable[str], values: Mapping[str, Any], flags: Mapping[str, Any], lines: Mapping[places.Path, int]
+) -> list[str]:
+    """The mistakes in the order of the file, each with its line, or with the flag it came by."""
+    found = []
+    for problem in problems:
+        table, rest = _place(problem, values)
+        words = re.findall(r"[A-Za-z_]+", rest)
+        keys = [*re.findall(r"^unknown key '([^']+)'", rest), *words]
+        known = {path[len(table)] for path in lines if len(path) > len(table) and path[: len(table)] == table}
+        key = next((key for key in keys if key in known or (not table and key in flags)), None)
+        if not table and key in flags:
+            found.append((0, f"--{str(key).replace('_', '-')}: {problem}"))
+            continue
+        line = lines.get((*table, key) if key is not None else table, 0)
+        found.append((line, f"line {line}: {problem}" if line else problem))
+    return [text for _, text in sorted(found, key=lambda one: one[0])]
+
+
+def _place(problem: str, values: Mapping[str, Any]) -> tuple[places.Path, str]:
+    """The table that a mistake names first, and what it says of it."""
+    for name, key in (("heads", "name"), ("data", "corpus")):
+        if numbered := re.match(rf"{name}\[(\d+)\]:? ", problem):
+            return (name, int(numbered[1])), problem[numbered.end() :]
+        tables = values.get(name)
+        for number, table in enumerate(tables if isinstance(tables, list) else (), start=1):
+            named = f"{name} {table.get(key)!r}: " if isinstance(table, dict) else None
+            if named and problem.startswith(named):
+                return (name, number), problem[len(named) :]
+    return (), problem
 
 
 def _tables(values: Mapping[str, Any], name: str, problems: list[str]) -> list[tuple[int, Any]]:
@@ -269,8 +331,7 @@ def _tables(values: Mapping[str, Any], name: str, problems: list[str]) -> list[t
 
 
 def _table(kind: type[Any], values: Any, where: str, problems: list[str]) -> Any:
-    """A dataclass from a table, its mistakes appended to ``problems``."""
-    before = len(problems)
+    """A dataclass from a table, its mistakes appended to ``problems``; None where it lacks what it cannot do without."""
     if not isinstance(values, Mapping):
         problems.append(f"{where} should be a table, found {values!r}")
         return None
@@ -290,21 +351,28 @@ def _table(kind: type[Any], values: Any, where: str, problems: list[str]) -> Any
             if not all(isinstance(item, str if lists else inner) for item in (each if lists else value)):
                 wanted = "lists of str" if lists else inner.__name__
                 problems.append(f"{prefix}{name} should be a list of {wanted}, found {value!r}")
+                continue
             arguments[name] = tuple(tuple(item) if lists and isinstance(item, list) else item for item in value)
         elif expected is float and isinstance(value, int) and not isinstance(value, bool):
             arguments[name] = float(value)
         elif isinstance(expected, type | UnionType) and not isinstance(value, expected):
-            problems.append(f"{prefix}{name} should be {getattr(expected, '__name__', expected)}, found {value!r}")
+            default = next(item.default for item in dataclasses.fields(kind) if item.name == name)
+            example = "" if default is dataclasses.MISSING else f", as in {name} = {json.dumps(default)}"
+            wanted = getattr(expected, "__name__", expected)
+            problems.append(f"{prefix}{name} should be {wanted}, found {value!r}{example}")
         else:
             arguments[name] = value
-    for item in dataclasses.fields(kind):
-        needed = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
-        if needed and item.name not in values:
-            problems.append(f"{prefix}{item.name} is missing")
-    return kind(**arguments) if len(problems) == before else None
+    needed = [
+        item.name
+        for item in dataclasses.fields(kind)
+        if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+    ]
+    problems += [f"{prefix}{name} is missing: add {name} = ..." for name in needed if name not in values]
+    return kind(**arguments) if all(name in arguments for name in needed) else None
 
 
-def _contradictions(settings: Settings) -> list[str]:
+def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
+    """What cannot be, or not together; of tables that name each other only where all of them were understood."""
     problems = []
     names = [head.name for head in settings.heads]
     if len(set(names)) < len(names):
@@ -329,8 +397,8 @@ def _contradictions(settings: Settings) -> list[str]:
             problems.append(f"heads {head.name!r}: {rule}")
     for item in settings.data:
         unknown = [name for name in item.heads if name not in names]
-        if unknown:
-            problems.append(f"data {item.corpus!r}: no head is named {unknown[0]!r}, known: {', '.join(names)}")
+        if unknown and whole:
+            problems.append(f"data {item.corpus!r}: heads: no head is named {unknown[0]!r}, known: {', '.join(names)}")
         if item.weight <= 0:
             problems.append(f"data {item.corpus!r}: weight should be above 0, found {item.weight}")
         if not 0 < item.teacher_share <= 1:
@@ -340,7 +408,7 @@ def _contradictions(settings: Settings) -> list[str]:
             found = item.teacher_temperature
             problems.append(f"data {item.corpus!r}: teacher_temperature should be from 0.1 to 100, found {found}")
     taught = {name for item in settings.data for name in item.heads}
-    problems += [f"heads {name!r}: no corpus teaches it" for name in names if name not in taught]
+    problems += [f"heads {name!r}: no corpus teaches it" for name in names if whole and name not in taught]
     for name, low, high in (
         ("epochs", 0, 10_000), ("batch_pieces", 16, 10**7), ("learning_rate", 0, 1), ("warmup", -1e-9, 1),
         ("clip", 0, 10**6), ("limit", 16, 100_000), ("checkpoint_seconds", 0, 10**9),
