@@ -8,7 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-input -c constraints.txt
 SETTINGS := pyproject.toml constraints.txt
-PYTEST ?= -m 'not slow'
+# Both cores, a file's tests on one of them and in their order. What is slow measures time and memory: one by one.
+BOTH_CORES := -n 2 --dist loadfile
+PYTEST ?= $(BOTH_CORES) -m 'not slow'
 
 # Tests that read the real corpora skip, with their reason, where these are not here.
 ifneq ($(wildcard ../shared/data/SOURCES.md),)

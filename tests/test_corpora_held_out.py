@@ -151,6 +151,6 @@ def test_rows_of_ade_lose_only_what_others_test_on(corpus_data: Path) -> None:
 
 def test_loading_again_is_cheap(corpus_data: Path) -> None:
     HeldOut.load()
-    start = time.perf_counter()
+    start = time.process_time()
     HeldOut.load()
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

@@ -44,7 +44,8 @@ every_format = pytest.mark.parametrize("format", list(formats.FORMATS))
 WRITABLE = [name for name in formats.writable() if "text" in import_module(formats.FORMATS[name]).HOLDS]
 every_writable = pytest.mark.parametrize("format", WRITABLE)
 OUT = {"brat": "out.tar"}  # what is several files a document is written into one
-MOST_SECONDS = 120  # a reader that takes longer than that for a few thousand characters hangs
+MANY = 30_000  # mentions: what compares each with each takes minutes with them, what reads them once a few seconds
+MOST_SECONDS = 120  # of the processor: a reader that takes longer than that for a few thousand characters hangs
 
 
 def module(format: str) -> ModuleType:
@@ -226,15 +227,15 @@ def test_a_gzip_is_written_where_the_name_says_so(format: str, tmp_path: Path) -
 
 
 @every_writable
-def test_a_hundred_thousand_mentions(format: str, tmp_path: Path) -> None:
-    text = "KRNX2 " * 100_000
-    mentions = tuple(Mention(f"T{n + 1}", 6 * n, 6 * n + 5, "Gene", "KRNX2") for n in range(100_000))
+def test_many_mentions_take_little_time(format: str, tmp_path: Path) -> None:
+    text = "KRNX2 " * MANY
+    mentions = tuple(Mention(f"T{n + 1}", 6 * n, 6 * n + 5, "Gene", "KRNX2") for n in range(MANY))
     document = Document("1", text.strip(), sentences=(Span(0, len(text) - 1),), mentions=mentions)
-    begun = time.monotonic()
+    begun = time.process_time()
     formats.write([document], tmp_path / "out", format)
     (again,) = formats.read(tmp_path / "out", format)
     assert len(again.mentions) == len(formats.kept(document, format).mentions)  # all, or none are held
-    assert time.monotonic() - begun < MOST_SECONDS
+    assert time.process_time() - begun < 20
 
 
 @every_sample
@@ -349,16 +350,16 @@ def no_hang() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise AssertionError(f"no end after {MOST_SECONDS} seconds")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(MOST_SECONDS)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGALRM")
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGPROF")
 @pytest.mark.parametrize("lenient", [False, True], ids=["strict", "lenient"])
 @every_sample
 def test_cut_at_every_byte(format: str, name: str, lenient: bool, tmp_path: Path) -> None:

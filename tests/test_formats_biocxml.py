@@ -225,7 +225,7 @@ def test_a_hundred_thousand_annotations_in_one_document(tmp_path: Path) -> None:
     body += "".join(relation.format(n, 30_001 + n) for n in range(20_000))
     text = f"<collection><document><id>1</id><passage><offset>0</offset><text>{words}</text>{body}</passage></document></collection>"
     path = saved(text, tmp_path)
-    begun = time.monotonic()
+    begun = time.process_time()
     (document,) = bioc.read(path)
     assert len(document.mentions) == len({mention.id for mention in document.mentions}) == 100_000
     assert len(document.relations) == 20_000
@@ -233,7 +233,7 @@ def test_a_hundred_thousand_annotations_in_one_document(tmp_path: Path) -> None:
     path = saved(text.replace('refid="30000"', 'refid="7"', 1), tmp_path)
     with pytest.raises(InputError, match="relation 'R0' names '7', which is the id of several annotations"):
         list(bioc.read(path))
-    assert time.monotonic() - begun < 60
+    assert time.process_time() - begun < 60
 
 
 def test_a_document_of_a_hundred_thousand_mentions_with_one_wrong_is_refused_soon(tmp_path: Path) -> None:
@@ -243,11 +243,11 @@ def test_a_document_of_a_hundred_thousand_mentions_with_one_wrong_is_refused_soo
     bioc.write([Document("1", words.strip(), (Passage("title", 0, len(words) - 1),), mentions)], path)
     data = path.read_bytes()
     path.write_bytes(data.replace(b'offset="599994"', b'offset="599993"'))
-    begun = time.monotonic()
+    begun = time.process_time()
     told: list[InputError] = []
     (document,) = bioc.read(path, on_repair=told.append)
     assert (len(document.mentions), len(told)) == (99_999, 1)
-    assert time.monotonic() - begun < 60
+    assert time.process_time() - begun < 60
 
 
 @pytest.mark.parametrize("name", ["pubtator/central/batch_0.xml", "pubtator/central/batch_1.xml"])

@@ -114,18 +114,18 @@ def test_hostile_documents_are_one_clear_line(name: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", [*WHOLE, "pubtator"])
-def test_a_hundred_thousand_mentions(name: str, tmp_path: Path) -> None:
-    text = "KRNX2 " * 100_000
-    mentions = tuple(Mention(f"T{n + 1}", 6 * n, 6 * n + 5, "Gene", "KRNX2", ("1234",)) for n in range(100_000))
+def test_many_mentions_take_little_time(name: str, tmp_path: Path) -> None:
+    text = "KRNX2 " * 30_000
+    mentions = tuple(Mention(f"T{n + 1}", 6 * n, 6 * n + 5, "Gene", "KRNX2", ("1234",)) for n in range(30_000))
     document = Document("1", text.strip(), mentions=mentions)
-    begun = time.monotonic()
+    begun = time.process_time()
     if name == "pubtator":
         pubtator.write([document], tmp_path / "out")
         (again,) = pubtator.read(tmp_path / "out")
     else:
         (again,) = through([document], name, tmp_path)
     assert again.mentions == mentions
-    assert time.monotonic() - begun < 90
+    assert time.process_time() - begun < 20
 
 
 # ------------------------------------------------------------------------------------- an independent library

@@ -109,10 +109,10 @@ def test_a_long_chain_and_many_mentions_take_little_time(tmp_path: Path) -> None
         ],
         "relations": [{"pred": "_lexicallyChainedTo", "subj": f"T{n + 1}", "obj": f"T{n}"} for n in range(count - 1)],
     }
-    begun = time.monotonic()
+    begun = time.process_time()
     (document,) = read(value, tmp_path)
     assert len(document.mentions[0].fragments) == count
-    assert time.monotonic() - begun < 60
+    assert time.process_time() - begun < 60
 
 
 def _changed(path: list[Any], value: Any) -> dict[str, Any]:

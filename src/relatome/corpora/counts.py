@@ -46,10 +46,12 @@ def compared(corpus: Corpus) -> Iterator[Count]:
     """
     card = corpus.card
     for protocol in card.protocols:
-        for split in corpus.splits(protocol):
+        of_split: dict[str, Counter[str]] = {split: Counter() for split in corpus.splits(protocol)}
+        for split, document in corpus.by_split(protocol):
+            of_split[split].update(counted([document], card))
+        for split, found in of_split.items():
             said = _flat(card.counts.get(protocol, {}).get(split, {}))
             published = _flat(card.published.get(protocol, {}).get(split, {}))
-            found = counted(corpus.documents(split, protocol=protocol), card)
             always = (what for what in found if what.partition(" ")[0] in ALWAYS)
             for what in dict.fromkeys((*always, *said)):
                 numbers = found[what], said.get(what), published.get(what)
