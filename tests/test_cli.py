@@ -317,6 +317,8 @@ def test_a_mention_across_sentences_is_no_problem(extract: list[str], tiny_model
     "text",
     [
         pytest.param("Lithium caused some tremor in those rats. " * 48_000, id="sentences"),
+        pytest.param("Lithium caused some tremor in those rats and " * 45_000, id="no_sentence_ends"),
+        pytest.param("lithium" * 300_000, id="no_blanks"),
     ],
 )
 def test_two_megabytes_in_one_line(text: str, extract: list[str]) -> None:
@@ -324,6 +326,17 @@ def test_two_megabytes_in_one_line(text: str, extract: list[str]) -> None:
     assert main([*extract, "in.txt", "-o", "out.jsonl", "-q"]) == 0
     (document,) = read("out.jsonl")
     assert len(document.text) > 2_000_000 and document.meta["relatome"]["windows"] > 1000
+
+
+def test_a_crowd_without_a_sentence_end_takes_little_time(extract: list[str]) -> None:
+    """Two kilobytes are a sentence at most, each mention of it is looked up once, and so many pairs are asked about."""
+    Path("in.txt").write_text("lithium and aspirin " * 1000, encoding="utf-8")
+    began = time.process_time()
+    assert main([*extract, "in.txt", "-o", "out.jsonl", "-q"]) == 0
+    assert time.process_time() - began < 15  # about 1
+    (document,) = read("out.jsonl")
+    facts = document.meta["relatome"]
+    assert len(document.sentences) >= 10 and facts["windows"] > 100 and facts["crowded"] > 10_000
 
 
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors", "tokenizer.json"])

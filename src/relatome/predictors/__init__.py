@@ -56,7 +56,7 @@ def source(folder: Path) -> str:
 
 
 def _kind(folder: Path) -> str:
-    if (folder / "model.xml").is_file():
+    if any((folder / name).is_file() for name in ("model.xml", "model.bin")):  # of two files one may be missing
         return "openvino"
     facts = folder / "relatome.json"
     if facts.is_file():

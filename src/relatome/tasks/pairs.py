@@ -71,15 +71,11 @@ def of_sentence(sentence: Sentence, mentions: Iterable[Mention], head: Head) -> 
     if len(inside) < 2:
         return
     types = allowed(head)
-    for first in inside:
-        for second in inside:
-            if first is not second and first.span != second.span and (first.type, second.type) in types:
-                yield Pair(
-                    f"{sentence.document}:{first.id}-{second.id}",
-                    sentence,
-                    _argument(first, start),
-                    _argument(second, start),
-                )
+    ends = [_argument(mention, start) for mention in inside]
+    for first in ends:
+        for second in ends:
+            if (first.type, second.type) in types and (first.start, first.end) != (second.start, second.end):
+                yield Pair(f"{sentence.document}:{first.id}-{second.id}", sentence, first, second)
 
 
 def nearest(found: Iterable[Pair], most: int) -> tuple[list[Pair], int]:

@@ -36,6 +36,7 @@ SCORER = "relations"
 PAIRS_PER_ROW = 32  # 128 marker pieces: a list of forty drugs must not make a row of 6,000 pieces
 
 Targets = np.ndarray[Any, np.dtype[np.int64]]
+Located = dict[tuple[int, int, int], tuple[int, int] | None]  # by a window's id() and a range of its text
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -64,9 +65,10 @@ def encode(
     """
     readings = [(index, pair, 0) for index, pair in enumerate(batch)]
     readings += [(index, mirrored(batch[index]), 1) for index in _unasked(batch, head)]
+    located: Located = {}
     if head.kind == "marker":
         for index, pair, mirror in readings:
-            placed = _place(windows[index], pair if markers else spelled(pair))
+            placed = _place(windows[index], pair if markers else spelled(pair), located)
             if placed is not None:
                 window = _marked(placed[0], placed[1], markers) if markers else placed[0]
                 yield Encoded(window, (index,), mirrored=mirror)
@@ -75,7 +77,7 @@ def encode(
         return
     rows: dict[int, tuple[Window, list[int], list[tuple[int, int, int, int]], list[int]]] = {}
     for index, pair, mirror in readings:
-        placed = _place(windows[index], pair)
+        placed = _place(windows[index], pair, located)
         if placed is None:
             if not mirror:
                 yield Encoded(windows[index][0], (index,), np.zeros((0, 4), np.int32), dropped=True)
@@ -251,12 +253,21 @@ def attach(
     return replace(document, relations=tuple(relations))
 
 
-def _place(windows: Sequence[Window], pair: Pair) -> tuple[Window, tuple[int, int, int, int]] | None:
-    """The window that holds both arguments with the most context around them, and where they are in it."""
+def _place(windows: Sequence[Window], pair: Pair, located: Located) -> tuple[Window, tuple[int, int, int, int]] | None:
+    """The window that holds both arguments with the most context around them, and where they are in it.
+
+    What was found is kept in ``located``: a mention of a crowded sentence is in a hundred pairs.
+    """
+
+    def within(window: Window, argument: Argument) -> tuple[int, int] | None:
+        key = (id(window), argument.start, argument.end)
+        if key not in located:
+            located[key] = window.locate(argument.start, argument.end)
+        return located[key]
+
     best: tuple[int, Window, tuple[int, int, int, int]] | None = None
     for window in windows:
-        first = window.locate(pair.head.start, pair.head.end)
-        second = window.locate(pair.tail.start, pair.tail.end)
+        first, second = within(window, pair.head), within(window, pair.tail)
         if first and second:
             context = min(min(first[0], second[0]), len(window) - max(first[1], second[1]))
             if best is None or context > best[0]:
