@@ -23,7 +23,7 @@ from relatome.errors import ModelError
 from relatome.models import checkpoint
 from relatome.models.encoder import Bert, BertConfig
 from relatome.models.heads import HEADS
-from relatome.models.network import LOSSES, loss
+from relatome.models.network import LOSSES, imitation, loss
 from relatome.tasks.example import Argument, Head, Pair, Sentence
 from relatome.tasks.relation import PAIRS_PER_ROW, parse_marked
 from relatome.wordpieces import MARKERS, WordPieces
@@ -264,6 +264,26 @@ def test_the_focal_loss_weighs_an_answer_by_how_wrong_it_is(focus: float) -> Non
     sure = torch.tensor([[60.0, 0.0]], requires_grad=True)
     loss(sure, torch.tensor([0]), *masks([True, True]), kind="focal", focus=focus).backward()
     assert sure.grad is not None and sure.grad.isfinite().all()
+
+
+def test_a_student_is_drawn_to_its_teacher_where_that_says_something() -> None:
+    nan, one = math.nan, torch.ones(1)
+    # exp: O 1, Chemical 2 (of which the teacher says nothing), Disease 4, Gene 1 (not between these types); of 7
+    logits = torch.tensor([[0.0, math.log(2), math.log(4), 0.0]], requires_grad=True)
+    legal, _ = masks([True] * 4, [True, True, True, False])
+    right = torch.tensor([[3 / 7, nan, 4 / 7, 0.0]])
+    assert imitation(logits, right, legal, one).item() == pytest.approx(0, abs=1e-6)
+    other = torch.tensor([[0.1, nan, 0.8, 0.1]])  # what the types do not allow is no relation to the student
+    expected = 0.2 * math.log(0.2 / (3 / 7)) + 0.8 * math.log(0.8 / (4 / 7))
+    assert imitation(logits, other, legal, one).item() == pytest.approx(expected, abs=1e-6)
+    soft = torch.tensor([[0.2, 0.3, 0.5]])
+    logits = torch.randn(1, 3, requires_grad=True)
+    legal, _ = masks([True] * 3)
+    found = imitation(logits, soft, legal, 2 * one)
+    theirs, ours = torch.softmax(soft.log() / 2, dim=1), torch.log_softmax(logits / 2, dim=1)
+    assert found.item() == pytest.approx(4 * (theirs * (theirs.log() - ours)).sum().item(), abs=1e-6)
+    imitation(logits, torch.tensor([[1.0, 0.0, 0.0]]), legal, 2 * one).sum().backward()
+    assert logits.grad is not None and logits.grad.isfinite().all()
 
 
 def test_every_loss_can_be_named_in_a_run_file() -> None:

@@ -28,6 +28,7 @@ from relatome.documents import Document, Label, Mention, Relation
 from relatome.errors import CorpusError, SettingsError, TrainingError
 from relatome.formats import jsonl
 from relatome.models import checkpoint
+from relatome.tasks import TASKS
 from relatome.tasks.example import Sentence
 from relatome.training import mixture
 from relatome.training import settings as options
@@ -135,6 +136,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         card = CARD.format(name=name, reader=reader, exhaustive=exhaustive, **sums)
         (folder / f"{name}.toml").write_text(card, encoding="utf-8")
     tiny.encoder_folder(folder / "encoder")
+    teaches = (
+        dataclasses.replace(tiny.ENTITIES, labels=("Gene", "Disease", "Chemical")),
+        dataclasses.replace(tiny.RELATIONS, kind="marker", labels=("NO_RELATION", "INHIBITOR", "CID", "ACTIVATOR")),
+        dataclasses.replace(tiny.ADE, name="harm", labels=("yes", "no")),
+    )
+    checkpoint.save(tiny.fresh(folder / "other encoder", teaches, seed=7), folder / "teacher")
     return folder
 
 
@@ -150,8 +157,9 @@ HEADS = (
 )
 
 
-def settings_of(world: Path, **changes: Any) -> Settings:
-    toy = DataSettings(str(world / "toy.toml"), ("entities", "relations", "harm"))
+def settings_of(world: Path, *, teacher: float = 0.0, **changes: Any) -> Settings:
+    taught: dict[str, Any] = {"teacher": str(world / "teacher"), "teacher_share": teacher} if teacher else {}
+    toy = DataSettings(str(world / "toy.toml"), ("entities", "relations", "harm"), **taught)
     diseases = DataSettings(str(world / "diseases.toml"), ("entities",), weight=0.5)
     base = Settings(
         str(world / "encoder"), HEADS, (toy, diseases), limit=64, epochs=2.0, batch_pieces=256, learning_rate=2e-3,
@@ -558,6 +566,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "lora and average": {"lora": 2, "average": 0.9, "freeze": 1, "r_drop": 1.0, "accumulate": 2},
     "r-drop": {"r_drop": 1.0},
     "reinitialise": {"reinitialise": 1},
+    "teacher": {"teacher": 0.5},
     "temperature": {"sampling_temperature": 3.0},
 }
 
@@ -617,11 +626,11 @@ def gradients(settings: Settings, folder: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("parts", [2, 3, 1000])
-@pytest.mark.parametrize("heads", [HEADS, FOCAL], ids=["plain", "weighted"])
+@pytest.mark.parametrize("changes", [{}, {"heads": FOCAL, "teacher": 0.4}], ids=["plain", "weighted and taught"])
 def test_a_batch_read_in_parts_teaches_what_it_teaches_whole(
-    world: Path, tmp_path: Path, parts: int, heads: tuple[HeadSettings, ...]
+    world: Path, tmp_path: Path, parts: int, changes: dict[str, Any]
 ) -> None:
-    settings = settings_of(world, dropout=0.0, heads=heads, r_drop=0.5)
+    settings = settings_of(world, dropout=0.0, r_drop=0.5, **changes)
     whole = gradients(settings, tmp_path)
     divided = gradients(dataclasses.replace(settings, accumulate=parts), tmp_path)
     assert set(divided) == set(whole)
@@ -751,6 +760,68 @@ def test_small_corpora_are_read_more_often_with_temperature(world: Path, tmp_pat
     expected = [whole * share / sum(shares) / size for share, size in zip(shares, (toy, diseases), strict=True)]
     assert run.stream.weights == pytest.approx(expected)
     assert start(settings_of(world), tmp_path).stream.weights == [1.0, 0.5]
+
+
+def test_a_teachers_answers_become_a_table_of_probabilities(world: Path, tmp_path: Path) -> None:
+    run = start(settings_of(world, teacher=0.5), tmp_path)
+    rows = run.mixture.rows[0]
+    assert all(not row.soft for row in run.mixture.rows[1])
+    documents = {one.id: one for one in invented("100", 30, seed=5)}
+    teacher = tiny.predictor(checkpoint.load(world / "teacher"))
+    for row in rows[:6]:
+        one = documents[row.document]
+        sentence = Sentence(one.id, one.id, one.text)
+        answers = teacher.predict({"harm": [sentence], "entities": [sentence]})
+        harm = answers["harm"][0].probabilities
+        assert row.soft["harm"].tolist() == [pytest.approx([harm["no"], harm["yes"]])]
+        pair = next(iter(TASKS["relation"].inputs(one, run.checkpoint.network.asked[1])))
+        relation = teacher.predict({"relations": [pair]})["relations"][0].probabilities
+        assert row.soft["relations"].tolist() == [pytest.approx([relation["NO_RELATION"], relation["CID"]])]
+        soft = row.soft["entities"]
+        assert np.array_equal(np.isnan(soft[:, 0]), row.targets["entities"] < 0)  # one piece a word
+        judged = soft[~np.isnan(soft[:, 0])]
+        spans = [span for span in answers["entities"][0].value if not isinstance(span, str) and span.type != "Gene"]
+        for kind, name in enumerate(("Chemical", "Disease")):
+            inside = judged[:, 2 * kind + 1 : 2 * kind + 3].sum(axis=1)
+            found = {round(float(value), 4) for value in inside if value}
+            assert found == {round(span.probability or 0, 4) for span in spans if span.type == name}
+    assert any((row.soft["entities"][:, 1:] > 0).any() for row in rows)
+    assert any("taught by teacher@" in name for name in run.mixture.counts)
+
+
+def test_a_student_learns_its_teachers_answers(world: Path, tmp_path: Path) -> None:
+    settings = settings_of(world, teacher=1.0, epochs=10.0, dropout=0.0, learning_rate=5e-3, batch_pieces=128)
+    harm = dataclasses.replace(settings.data[0], heads=("harm",), teacher_temperature=1.0)
+    settings = dataclasses.replace(settings, data=(harm,), heads=HEADS[2:])
+    list(start(settings, tmp_path).steps())
+    inputs = [Sentence(one.id, one.id, one.text) for one in invented("100", 30, seed=5)]
+    teacher, student = (
+        [one.probabilities["yes"] for one in tiny.predictor(checkpoint.load(folder)).predict({"harm": inputs})["harm"]]
+        for folder in (world / "teacher", tmp_path)
+    )
+    gold = [float(number % 3 > 0) for number in range(30)]
+    assert np.abs(np.subtract(student, teacher)).mean() < 0.1 < 0.3 < np.abs(np.subtract(student, gold)).mean()
+
+
+def test_a_teacher_must_choose_between_the_same_classes(world: Path, tmp_path: Path) -> None:
+    settings = settings_of(world, teacher=0.5)
+    heads = (*HEADS[:2], dataclasses.replace(HEADS[2], labels=("no", "yes", "perhaps")))
+    with pytest.raises(SettingsError) as caught:
+        start(dataclasses.replace(settings, heads=heads), tmp_path)
+    assert caught.value.problems == (
+        "heads 'harm': the teacher chooses between yes, no, and this head between no, yes, perhaps",
+    )
+
+
+def test_a_student_has_seen_what_its_teacher_saw(world: Path, tmp_path: Path) -> None:
+    from relatome.corpora.audit import Seen, SeenPart
+    from relatome.training.run import seen
+
+    part = SeenPart("elsewhere", "train", "official", "0", "train", ())
+    Seen((part,)).write(tmp_path)
+    settings = settings_of(world)
+    taught = dataclasses.replace(settings.data[0], teacher=str(tmp_path))
+    assert part in seen(dataclasses.replace(settings, data=(taught,))).parts and part not in seen(settings).parts
 
 
 def test_checkpoints_are_written_on_the_way(world: Path, tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ class Row:
         For each head that reads this row, what it asked and the row's index in that head's list.
     targets, legal
         Training only: by head, the gold classes and which classes each item may have.
+    soft
+        Training only: by head, a teacher's probabilities, ``(items, C)``; NaN where it says nothing of a class.
     source, document
         Training only: the corpus, which says what is annotated exhaustively, and the document's id.
     """
@@ -44,6 +46,7 @@ class Row:
     encoded: dict[str, tuple[int, Encoded]] = field(default_factory=dict)
     targets: dict[str, Array] = field(default_factory=dict)
     legal: dict[str, Array] = field(default_factory=dict)
+    soft: dict[str, Array] = field(default_factory=dict)
     source: str = ""
     document: str = ""
 

@@ -131,6 +131,26 @@ def outcomes(logits: Tensor, legal: Tensor, annotated: Tensor) -> Tensor:
     return torch.cat((negative[:, None], logs[:, 1:]), dim=1)
 
 
+def imitation(logits: Tensor, soft: Tensor, legal: Tensor, temperature: Tensor) -> Tensor:
+    """How far each item's answer is from a teacher's: ``(N,)``, the Kullback-Leibler divergence times temperature squared.
+
+    Parameters
+    ----------
+    soft
+        ``(N, C)`` the teacher's probabilities. Where they are NaN the teacher says nothing of a class, and the student's
+        probability of it is added to the negative class; so is what the teacher gives a class that cannot hold.
+    temperature
+        ``(N,)``; the probabilities of both are softened by it (Hinton et al. 2015).
+    """
+    soft, known = soft.nan_to_num(0.0), ~soft.isnan()
+    lost = soft.masked_fill(legal, 0.0).sum(dim=1, keepdim=True)
+    soft = torch.cat((soft[:, :1] + lost, soft[:, 1:].masked_fill(~legal[:, 1:], 0.0)), dim=1)
+    soft = soft ** (1 / temperature[:, None])
+    soft = soft / soft.sum(dim=1, keepdim=True).clamp(min=1e-9)
+    logs = outcomes(logits.float() / temperature[:, None], legal, known)
+    return temperature**2 * F.kl_div(logs, soft, reduction="none").sum(dim=1)
+
+
 def divergence(logits: Tensor, others: Tensor, legal: Tensor) -> Tensor:
     """How far two answers to each item are apart: ``(N,)``, the mean of both Kullback-Leibler divergences."""
     first, second = (F.log_softmax(one.float().masked_fill(~legal, -1e9), dim=-1) for one in (logits, others))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from relatome import corpora
+from relatome import corpora, predictors
 from relatome.batches import Row, encode
 from relatome.corpora.card import Card
 from relatome.corpora.held_out import HeldOut
@@ -20,6 +20,8 @@ from relatome.errors import SettingsError
 from relatome.tasks import TASKS, ner, pairs
 from relatome.tasks.example import NEGATIVE, Head, Options
 from relatome.tasks.ner import IGNORED
+from relatome.training import distil
+from relatome.training.distil import Lesson
 from relatome.training.settings import CARD, DataSettings, HeadSettings, Settings
 from relatome.wordpieces import WordPieces
 
@@ -40,11 +42,14 @@ class Mixture:
         it annotates exhaustively.
     counts
         For the log and the model card: documents, rows, examples, what was dropped and why.
+    taught
+        By source, the settings of the corpus, where a teacher's probabilities are learned for its rows.
     """
 
     rows: list[list[Row]]
     annotated: dict[tuple[str, str], Mask]
     counts: dict[str, Any] = field(default_factory=dict)
+    taught: dict[str, DataSettings] = field(default_factory=dict)
 
 
 def heads(settings: Settings) -> tuple[Head, ...]:
@@ -68,16 +73,20 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
     for item in settings.data:
         taught = [table[name] for name in item.heads]
         card, exhaustive = _card(item), _exhaustive(item)
-        rows, seen = [], {"documents": 0, "rows": 0, **{f"{head.name} examples": 0 for head in taught}}
+        rows, lessons, seen = [], [], {"documents": 0, "rows": 0, **{f"{head.name} examples": 0 for head in taught}}
         for document in documents(item, held_out):
             seen["documents"] += 1
             unjudged = tuple(document.meta.get("unjudged", ()))  # a merged corpus: labels this row cannot deny
             name = f"{card.name} ({', '.join(item.types)})" if item.types else card.name
             source = f"{name} but {', '.join(unjudged)}" if unjudged else name
+            if item.teacher:
+                source += f" as {item.teacher} reads it"
+                mixture.taught[source] = item
             for head in taught:
                 if (source, head.name) not in mixture.annotated:
                     mixture.annotated[source, head.name] = annotated(card, head, unjudged, exhaustive)
-            for row in _rows(document, taught, pieces, limit, seen):
+            lessons.append(_lesson(document, taught, pieces, limit, seen))
+            for row in lessons[-1].rows:
                 row.source, row.document = source, document.id
                 for head in taught:
                     if head.kind == "layers" and head.name in row.targets:
@@ -87,7 +96,12 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
         if not rows:
             raise SettingsError([f"data {item.corpus!r}: split {item.split!r} has nothing for {', '.join(item.heads)}"])
         mixture.rows.append(rows)
-        mixture.counts[f"{card.name} {item.split}"] = seen
+        title = f"{card.name} {item.split}"
+        if item.teacher:
+            teacher = predictors.load(item.teacher)
+            distil.label(teacher, lessons, taught)
+            title += f", taught by {teacher.source}"
+        mixture.counts[title] = seen
     mixture.counts["left out"] = held_out.counts
     return mixture
 
@@ -118,9 +132,7 @@ def annotated(card: Card, head: Head, unjudged: Sequence[str] = (), exhaustive: 
     return np.ones(len(head.labels), dtype=bool)
 
 
-def _rows(
-    document: Document, taught: Sequence[Head], pieces: WordPieces, limit: int, seen: dict[str, int]
-) -> list[Row]:
+def _lesson(document: Document, taught: Sequence[Head], pieces: WordPieces, limit: int, seen: dict[str, int]) -> Lesson:
     examples = {head.name: list(TASKS[head.task].examples(document, head)) for head in taught}
     inputs = {name: [example.input for example in found] for name, found in examples.items()}
     rows, _ = encode([(head, inputs[head.name]) for head in taught], pieces, limit=limit)
@@ -138,7 +150,7 @@ def _rows(
                     if lost:
                         name = f"{head.name} examples whose label the card does not allow between their types"
                         seen[name] = seen.get(name, 0) + lost
-    return rows
+    return Lesson(rows, inputs)
 
 
 def _untaught(targets: Targets, legal: Mask) -> int:

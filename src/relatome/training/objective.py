@@ -14,13 +14,11 @@ import torch
 from torch import Tensor
 
 from relatome.batches import Row
-from relatome.models.network import costs, divergence
+from relatome.models.network import costs, divergence, imitation
 from relatome.tasks.example import Head
-from relatome.training.mixture import Mask, Mixture
+from relatome.tasks.ner import IGNORED
+from relatome.training.mixture import Mixture
 from relatome.training.settings import HeadSettings, Settings
-
-Gold = np.ndarray[Any, np.dtype[np.int64]]
-_NOTHING: Gold = np.zeros(0, dtype=np.int64)
 
 
 class Objective:
@@ -63,14 +61,12 @@ class Objective:
         found = {}
         for head in self.asked:
             items = self._items(head, passes[0][head.name], part)
-            if (items.gold >= 0).any():
-                device = passes[0][head.name].device
+            if items.taught.any():
                 logits = [one[head.name].reshape(-1, items.legal.shape[1]) for one in passes]
-                gold, legal, annotated = (torch.from_numpy(a).to(device) for a in items)
-                each = [self._costs(head, one, gold, legal, annotated) for one in logits]
+                each = [self._costs(head, one, items) for one in logits]
                 total = torch.stack(each).mean(dim=0).sum()
                 if len(logits) == 2:
-                    total = total + self.r_drop * divergence(logits[0], logits[1], legal)[gold >= 0].sum()
+                    total = total + self.r_drop * divergence(logits[0], logits[1], items.legal)[items.taught].sum()
                 found[head.name] = total * self._scale(head, whole)
         return found
 
@@ -80,48 +76,96 @@ class Objective:
 
     def taught(self, rows: Iterable[Row]) -> set[str]:
         """The heads that the rows have something for."""
-        return {name for row in rows for name, target in row.targets.items() if (target >= 0).any()}
+        return {name for row in rows for name in row.targets if _taught(row, name).any()}
 
-    def _costs(self, head: Head, logits: Tensor, gold: Tensor, legal: Tensor, annotated: Tensor) -> Tensor:
+    def _costs(self, head: Head, logits: Tensor, items: _Items) -> Tensor:
+        """What each item costs: by its gold, by its teacher, or a share of both."""
         wanted = self.wanted[head.name]
         options = {"smoothing": wanted.smoothing} | ({"focus": wanted.focus} if wanted.loss == "focal" else {})
-        return costs(logits, gold, legal, annotated, self.weights[head.name], kind=wanted.loss, **options)
+        by_gold = costs(
+            logits, items.gold, items.legal, items.annotated, self.weights[head.name], kind=wanted.loss, **options
+        )
+        if items.soft is None:
+            return by_gold
+        by_teacher = torch.zeros_like(by_gold)
+        soft = items.share > 0
+        if soft.any():
+            found = imitation(logits[soft], items.soft[soft], items.legal[soft], items.temperature[soft])
+            by_teacher = by_teacher.masked_scatter(soft, found)
+        return (1 - items.share) * by_gold + items.share * by_teacher
 
     def _scale(self, head: Head, whole: Sequence[Row]) -> float:
         """What a cost is multiplied by: one over the batch's items (or their weights), less for a batch of few."""
-        gold = np.concatenate([row.targets.get(head.name, _NOTHING).reshape(-1) for row in whole])
-        gold = gold[gold >= 0]
+        count = mass = 0.0
         weights = self.weights[head.name]
-        mass = float(len(gold)) if weights is None else float(weights[torch.from_numpy(gold)].sum())
-        return min(1.0, len(gold) / self.typical[head.name]) / mass
+        for row in whole:
+            if head.name in row.targets:
+                gold = row.targets[head.name].reshape(-1)
+                each = np.ones(len(gold)) if weights is None else weights.numpy()[np.maximum(gold, 0)]
+                share = self._share(row, head.name)
+                mass += float(((1 - share) * each)[gold >= 0].sum() + share.sum())
+                count += float(_taught(row, head.name).sum())
+        return min(1.0, count / self.typical[head.name]) / mass
+
+    def _share(self, row: Row, name: str) -> np.ndarray[Any, Any]:
+        """Of each item's cost, the share that its teacher has."""
+        share = self.mixture.taught[row.source].teacher_share if name in row.soft else 0.0
+        return np.where(_answered(row, name), share, 0.0)
 
     def _items(self, head: Head, logits: Tensor, rows: Sequence[Row]) -> _Items:
-        """Of every item the head answers, padding too: gold, which classes may hold, which its corpus annotates."""
-        gold, legal, annotated = [], [], []
+        """Every item the head answers, padding too."""
         classes = _classes(head)
         items = logits[0].numel() // classes
-        for row in rows:
-            mine = np.full(items, -100, dtype=np.int64)
-            fits = np.ones((items, classes), dtype=bool)
-            marked = np.ones(classes, dtype=bool)
+        count = len(rows) * items
+        gold = np.full(count, IGNORED, dtype=np.int64)
+        legal, annotated = np.ones((2, count, classes), dtype=bool)
+        taught = np.zeros(count, dtype=bool)
+        share, temperature = np.zeros(count, dtype=np.float32), np.ones(count, dtype=np.float32)
+        soft = (
+            np.full((count, classes), np.nan, dtype=np.float32) if any(head.name in row.soft for row in rows) else None
+        )
+        for number, row in enumerate(rows):
             if head.name in row.targets:
                 target = row.targets[head.name].reshape(-1)
-                mine[: len(target)] = target
-                marked = self.mixture.annotated[row.source, head.name]
+                mine = slice(number * items, number * items + len(target))
+                gold[mine], taught[mine] = target, _taught(row, head.name)
+                annotated[number * items : (number + 1) * items] = self.mixture.annotated[row.source, head.name]
                 if head.name in row.legal:
-                    fits[: len(target)] = row.legal[head.name]
-            gold.append(mine)
-            legal.append(fits)
-            annotated.append(np.broadcast_to(marked, fits.shape))
-        return _Items(np.concatenate(gold), np.concatenate(legal), np.concatenate(annotated))
+                    legal[mine] = row.legal[head.name]
+                if soft is not None and head.name in row.soft:
+                    soft[mine], share[mine] = row.soft[head.name], self._share(row, head.name)
+                    temperature[mine] = self.mixture.taught[row.source].teacher_temperature
+        arrays = (gold, legal, annotated, taught, share, temperature)
+        found = _Items(*(torch.from_numpy(array).to(logits.device) for array in arrays))
+        return found if soft is None else found._replace(soft=torch.from_numpy(soft).to(logits.device))
 
 
 class _Items(NamedTuple):
-    """Items of one head: ``(N,)`` gold, ``(N, C)`` which classes may hold and which are annotated."""
+    """Items of one head.
 
-    gold: Gold
-    legal: Mask
-    annotated: Mask
+    ``(N,)`` gold, ``(N, C)`` which classes may hold and which are annotated, ``(N,)`` of which anything is said, what
+    share of the cost a teacher has, the temperature it is read at, and ``(N, C)`` its probabilities, if it has any.
+    """
+
+    gold: Tensor
+    legal: Tensor
+    annotated: Tensor
+    taught: Tensor
+    share: Tensor
+    temperature: Tensor
+    soft: Tensor | None = None
+
+
+def _answered(row: Row, name: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Of each item, whether it has a teacher's answer."""
+    if name not in row.soft:
+        return np.zeros(row.targets[name].size, dtype=bool)
+    return ~np.isnan(row.soft[name][:, 0])
+
+
+def _taught(row: Row, name: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Of each item, whether anything is said of it."""
+    return (row.targets[name].reshape(-1) >= 0) | _answered(row, name)
 
 
 def _classes(head: Head) -> int:
@@ -132,8 +176,7 @@ def _classes(head: Head) -> int:
 def _items(mixture: Mixture, head: Head, times: Sequence[float]) -> float:
     """How many items the head is taught in an epoch."""
     counts = [
-        sum(int((row.targets[head.name] >= 0).sum()) for row in rows if head.name in row.targets)
-        for rows in mixture.rows
+        sum(int(_taught(row, head.name).sum()) for row in rows if head.name in row.targets) for rows in mixture.rows
     ]
     return max(1.0, sum(count * often for count, often in zip(counts, times, strict=True)))
 

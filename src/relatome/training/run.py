@@ -111,6 +111,8 @@ def seen(settings: Settings) -> Seen:
         for use, split, documents in taken:
             found = tuple(prints(documents, corpus))
             parts.append(SeenPart(corpus.card.name, split, chosen, digest, use, found))
+        theirs = Seen.read(item.teacher) if item.teacher else None  # what a teacher saw, its student has from it
+        parts += theirs.parts if theirs is not None else ()
     return Seen(tuple(parts))
 
 
