@@ -743,6 +743,26 @@ def test_the_average_is_scored_and_saved(world: Path, tmp_path: Path) -> None:
     assert torch.equal(saved, seen[-1])
 
 
+@pytest.mark.parametrize("changes", [{"average": 0.9}, {"lora": 4}, {"lora": 4, "average": 0.9}], ids=str)
+def test_what_is_scored_is_what_is_saved(world: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+    inputs = {"harm": [Sentence(one.id, one.id, one.text) for one in invented("x", 6, seed=99)]}
+    scored: list[Any] = []
+
+    def score(made: checkpoint.Checkpoint) -> dict[str, float]:
+        scored.append(tiny.predictor(made).predict(inputs)["harm"])
+        return {"f1": float(len(scored))}
+
+    # mixed precision wraps the network's forward, and a copy must not run the weights it was copied from
+    run = start(settings_of(world, precision="bf16", epochs=1.0, evaluate_every=7, **changes), tmp_path, score)
+    for step in run.steps():
+        if step.scores:
+            saved = tiny.predictor(checkpoint.load(tmp_path)).predict(inputs)["harm"]
+            assert tiny.agree(scored[-1], saved)
+            raw = tiny.predictor(run.checkpoint).predict(inputs)["harm"]
+            assert "average" not in changes or not tiny.agree(raw, saved)
+    assert len(scored) > 1
+
+
 def test_r_drop_draws_two_passes_together(world: Path, tmp_path: Path) -> None:
     plain, same, apart = (
         next(start(settings_of(world, **changes), tmp_path).steps()).losses["harm"]

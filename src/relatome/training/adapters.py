@@ -6,7 +6,6 @@ as in Dettmers et al. 2023, arXiv:2305.14314.
 
 from __future__ import annotations
 
-import copy
 from importlib.util import find_spec
 
 from torch import nn
@@ -14,7 +13,7 @@ from torch import nn
 from relatome.errors import MissingExtraError
 from relatome.models.hosted import HostedNetwork
 from relatome.models.network import Network
-from relatome.training.optim import layers
+from relatome.training.optim import copied, layers
 
 
 def add(network: Network | HostedNetwork, *, rank: int, alpha: float = 0.0, above: int = 0) -> None:
@@ -42,7 +41,7 @@ def merged(network: Network | HostedNetwork) -> Network | HostedNetwork:
     """A copy of the network with its adapters merged into the weights they stand beside, and gone."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    plain = copy.deepcopy(network)
+    plain = copied(network)
     for parent in list(plain.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, BaseTunerLayer):

@@ -7,6 +7,7 @@ arXiv:2006.05987.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -97,7 +98,15 @@ def averaged(network: Network | HostedNetwork, decay: float) -> AveragedModel:
         share = min(decay, (1 + int(steps)) / (10 + int(steps)))
         torch._foreach_lerp_(list(old), list(new), 1 - share)
 
-    return AveragedModel(network, multi_avg_fn=average)
+    return AveragedModel(copied(network), multi_avg_fn=average)
+
+
+def copied(network: Network | HostedNetwork) -> Network | HostedNetwork:
+    """A network of its own: accelerate's mixed precision lies in a ``forward`` that a copy would share with this one."""
+    found = copy.deepcopy(network)
+    vars(found).pop("forward", None)
+    vars(found).pop("_original_forward", None)
+    return found
 
 
 def _encoder_groups(settings: Settings, encoder: nn.Module) -> list[tuple[str, list[nn.Parameter], float]]:
