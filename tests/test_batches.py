@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relatome.batches import Row, budgeted, collate, encode, few, full_batches, marker_pieces, width
+from relatome.batches import Row, budgeted, collate, encode, few, full_batches, width
 from relatome.tasks.example import Argument, Head, Pair, Sentence
 from relatome.tasks.relation import PAIRS_PER_ROW
 from relatome.wordpieces import WordPieces
@@ -140,8 +140,8 @@ def test_windows_do_not_depend_on_who_else_asks() -> None:
 
 def test_a_vocabulary_without_markers_spells_them() -> None:
     plain = WordPieces.toy(tiny.PIECES)
-    assert marker_pieces(PIECES) == tuple(IDS)
-    assert marker_pieces(plain) == ()
+    assert PIECES.markers() == {"": tuple(IDS)}
+    assert plain.markers() == {}
     rows, _ = encode([(MARKER, [pair(1, (0, 3), (4, 7), "and cox " + "or " * 99)])], plain, limit=64)
     assert [len(row.window) for row in rows] == [64]
     read = "".join(str(plain.tokenizer.id_to_token(int(one))) for one in rows[0].window.ids).replace("##", "")

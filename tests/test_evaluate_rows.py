@@ -19,7 +19,7 @@ from relatome.evaluate import JUDGED, TOKENS, _ner, _rows
 from relatome.predictors import load, priors
 from relatome.scoring.published import Published, attach, read
 from relatome.tasks import relation
-from relatome.tasks.example import Head, Prediction, TypedSpan
+from relatome.tasks.example import Example, Head, Prediction, TypedSpan
 from tests.test_cli_audit import baseline, world  # noqa: F401
 
 NEGATIVE = "NO_RELATION"
@@ -112,7 +112,8 @@ def test_priors_know_types_and_corpus_and_nothing_else(nine: tuple[Merged, Head]
         *(row("biored", number, "treats") for number in range(2)),
         *(row("chemprot", number, "inhibits", gene) for number in range(9)),
     ]
-    made = priors.train([one for document in learnt for one in relation.examples(document, head)], head)
+    taught = (one for document in learnt for one in relation.examples(document, head))
+    made = priors.train([Example(one.input, str(one.gold)) for one in taught], head)
     made.save(tmp_path)
     opened = load(tmp_path)
     assert opened.source == made.source and opened.heads == made.heads

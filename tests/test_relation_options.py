@@ -6,6 +6,7 @@ All texts are invented; the models have random weights.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from relatome.batches import collate, encode
 from relatome.documents import Document, Mention, Relation
-from relatome.errors import SettingsError
+from relatome.errors import MarkerError, SettingsError
 from relatome.evaluate import evaluate
 from relatome.extract import extract
-from relatome.models import checkpoint
-from relatome.predictors.neural import NeuralPredictor
+from relatome.models import checkpoint, heads
+from relatome.predictors.neural import Memory, NeuralPredictor
 from relatome.tasks import relation
 from relatome.tasks.example import NEGATIVE, Argument, Head, Options, Pair, Prediction, Sentence
 from relatome.tasks.pairs import Facts, candidates, reachable
@@ -128,7 +131,8 @@ def test_a_pair_whose_other_order_is_not_asked_is_read_in_both() -> None:
 def test_of_a_symmetric_relation_one_order_comes_out() -> None:
     found = list(candidates(BOUND, BIND))
     answers = [
-        Prediction(p.id, e.gold, {e.gold: 0.9}) for p, e in zip(found, relation.examples(BOUND, BIND), strict=True)
+        Prediction(p.id, str(e.gold), {str(e.gold): 0.9})
+        for p, e in zip(found, relation.examples(BOUND, BIND), strict=True)
     ]
     attached = relation.attach(BOUND, found, answers, "tiny", BIND.options.symmetric).check()
     assert [(r.type, r.head, r.tail) for r in attached.relations] == [("INHIBITOR", "T1", "T2"), ("Bind", "T2", "T3")]
@@ -256,6 +260,19 @@ def test_the_settings_can_be_run_again(world: Path, tmp_path: Path) -> None:
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "direction": ({"direction": "down"}, "direction should be listed or both, found 'down'"),
+    "markers": ({"markers": "round"}, "markers should be plain or typed or blinded, found 'round'"),
+    "pooling": ({"pooling": "max"}, "pooling should be cls or start or mention, found 'max'"),
+    "choice": ({"choice": "both"}, "choice should be exclusive or multilabel, found 'both'"),
+    "packed and blinded": (
+        {"markers": "blinded"},
+        "markers cannot be blinded: a packed head reads the text once for all of its pairs, and each pair hides other "
+        "mentions; use kind marker",
+    ),
+    "packed and cls": (
+        {"pooling": "cls"},
+        "pooling cannot be cls: a packed head reads the text once, and its first piece is the same for every pair; "
+        "use kind marker",
+    ),
     "length": (
         {"pairs": [["Gene"]]}, 'pairs holds ["Gene"], expected [head type, tail type] or [label, head type, tail type]',
     ),
@@ -287,7 +304,7 @@ def test_what_was_trained_answers_the_same_when_it_is_opened(world: Path, tmp_pa
     head = predictor.heads["relations"]
     assert head.options == Options(symmetric=("Bind",))
     result = evaluate(predictor, str(world / "bound.toml"), task="relation", split="train", resamples=0, clean=False)
-    assert result.report.signature["head"] == f"{kind}: direction listed, symmetric Bind"
+    assert result.report.signature["head"] == f"{kind}: {head.options}"
     assert result.facts["gold relations"] == result.facts["in reach of a candidate"] == 8
     bare = [replace(BOUND, mentions=(), relations=())]
     assert [d.relations for d in extract(bare, predictor)] == [()]  # it finds no entities to ask about
@@ -301,7 +318,7 @@ class Knowing(NeuralPredictor):
 
     def predict(self, requests: Any, memory: Any = None) -> Any:
         head = self.heads["relations"]
-        golds = {e.input.id[1:].split(":")[1]: e.gold for e in relation.examples(BOUND, head)}
+        golds = {e.input.id[1:].split(":")[1]: str(e.gold) for e in relation.examples(BOUND, head)}
         return {
             name: [Prediction(p.id, g := golds[p.id.split(":")[1]], {g: 1.0}) for p in found]
             for name, found in requests.items()
@@ -314,3 +331,264 @@ def test_a_symmetric_relation_is_counted_once(world: Path, tmp_path: Path) -> No
     result = evaluate(knows, str(world / "bound.toml"), task="relation", split="train", resamples=0, clean=False)
     assert result.report.value("f1", "micro") == 1.0
     assert [s.support for s in result.report.scores if s.name == "f1" and s.class_ == "Bind"] == [4]
+
+
+# ------------------------------------------------------------------------------------------------ markers
+
+PIECES = WordPieces.toy(tiny.PIECES)
+PIECES.add_markers(relation.marker_names(replace(BIND, options=Options(markers="typed"))))
+TEXT = "Aspirin hits cox and kinase."
+
+
+def rows_of(head: Head, *asked: Pair, limit: int = 64) -> list[Any]:
+    rows, _ = encode([(head, list(asked))], PIECES, limit=limit)
+    return rows
+
+
+def read_by(head: Head, *asked: Pair) -> list[str]:
+    """What the encoder reads, row by row."""
+    batch = collate(rows_of(head, *asked), pad=PIECES.pad, markers=PIECES.marker_ids())
+    return [
+        " ".join(str(PIECES.tokenizer.id_to_token(int(n))) for n in row if n != PIECES.pad).replace(" ##", "")
+        for row in batch.ids
+    ]
+
+
+def with_options(kind: str, **more: Any) -> Head:
+    return replace(BIND, kind=kind, options=Options(**more))
+
+
+CHEMICAL_GENE, GENE_GENE, GENE_GENE_BACK = (
+    next(pair for pair in candidates(BOUND, BIND) if pair.id == name) for name in ("d:T1-T2", "d:T2-T3", "d:T3-T2")
+)
+
+
+def test_typed_markers_say_the_types() -> None:
+    assert read_by(with_options("marker", markers="typed"), CHEMICAL_GENE) == [
+        "[CLS] [E1:Chemical] aspirin [/E1:Chemical] hits [E2:Gene] cox [/E2:Gene] and kinase . [SEP]"
+    ]
+    assert read_by(with_options("packed", markers="typed"), CHEMICAL_GENE, GENE_GENE) == [
+        "[CLS] aspirin hits cox and kinase . [SEP] [E1:Chemical] [/E1:Chemical] [E2:Gene] [/E2:Gene] "
+        "[E1:Gene] [/E1:Gene] [E2:Gene] [/E2:Gene]"
+    ]
+    strange = replace(CHEMICAL_GENE, head=CHEMICAL_GENE.head._replace(type="Variant"))  # not one it was taught
+    (row,) = read_by(with_options("packed", markers="typed"), strange)
+    assert row.endswith("[E1] [/E1] [E2:Gene] [/E2:Gene]")
+    both = with_options("packed", markers="typed", symmetric=("Bind",))
+    (row,) = read_by(both, CHEMICAL_GENE)
+    assert row.endswith(
+        "[E1:Chemical] [/E1:Chemical] [E2:Gene] [/E2:Gene] [E1:Gene] [/E1:Gene] [E2:Chemical] [/E2:Chemical]"
+    )
+
+
+def test_a_blinded_mention_is_its_type_for_the_encoder_alone() -> None:
+    blinded = with_options("marker", markers="blinded", symmetric=("Bind",))
+    assert read_by(replace(blinded, options=replace(blinded.options, symmetric=())), CHEMICAL_GENE) == [
+        "[CLS] @ c h e m i c a l $ hits @ g e n e $ and kinase . [SEP]".replace("c h e m i c a l", "chemical").replace(
+            "g e n e", "gene"
+        )
+    ]
+    hidden = relation.blinded(GENE_GENE, blinded)
+    assert hidden.sentence.text == "Aspirin hits @GENE$ and @GENE$."  # Bind holds both ways: nothing to tell apart
+    assert hidden.sentence.text[hidden.tail.start : hidden.tail.end] == "@GENE$"
+    directed = with_options("marker", markers="blinded")
+    assert relation.blinded(GENE_GENE, directed).sentence.text == "Aspirin hits @GENE1$ and @GENE2$."
+    assert relation.blinded(GENE_GENE_BACK, directed).sentence.text == "Aspirin hits @GENE2$ and @GENE1$."
+    nested = relation.parse_marked("The [E1:Gene][E2:Chemical]cox[/E2:Chemical] kinase[/E1:Gene] acts.")
+    assert relation.blinded(nested, directed).sentence.text == "The @GENE-CHEMICAL$ acts."
+    found = relation.attach(BOUND, [CHEMICAL_GENE], [Prediction("p", "INHIBITOR", {"INHIBITOR": 0.9})]).check()
+    assert [BOUND.text[a:b] for r in found.relations for a, b in r.evidence] == [TEXT]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_that_reads_types_says_so(tmp_path: Path, kind: str) -> None:
+    made = tiny.fresh(tmp_path, [with_options(kind, markers="typed")])
+    asked = tiny.predictor(made)
+    with pytest.raises(
+        MarkerError, match=r"the model reads the types of mentions, and 'Aspirin' has none \(write \[E1:TYPE"
+    ):
+        asked.predict(["[E1]Aspirin[/E1] hits [E2]cox[/E2]."])
+    (answer,) = asked.predict(["[E1:Chemical]Aspirin[/E1:Chemical] hits [E2:Gene]cox[/E2:Gene]."])
+    (same,) = asked.predict({"relations": [replace(CHEMICAL_GENE, sentence=Sentence("s", "s", "Aspirin hits cox."))]})[
+        "relations"
+    ]
+    assert dict(answer.probabilities) == dict(same.probabilities)
+
+
+@pytest.mark.parametrize("pooling", ["start", "mention"])
+def test_where_a_marker_row_is_read(pooling: str) -> None:
+    for head, first, second in (
+        (with_options("marker", pooling=pooling), "aspirin", "cox"),
+        (with_options("marker", pooling=pooling, markers="blinded"), "@chemical$", "@gene$"),
+    ):
+        (row,) = rows_of(head, CHEMICAL_GENE)
+        read = [
+            "".join(str(PIECES.tokenizer.id_to_token(int(n))) for n in row.window.ids[start:end]).replace("##", "")
+            for start, end in row.spans.reshape(2, 2).T.tolist()
+        ]
+        if pooling == "mention":
+            assert read == [first, second]
+        else:
+            assert read == (["@", "@"] if head.options.markers == "blinded" else ["[E1]", "[E2]"])
+        batch = collate([row], pad=PIECES.pad, markers=PIECES.marker_ids())
+        assert batch.pairs.tolist() == [row.spans.tolist()]
+
+
+def test_mention_pooling_is_the_mean_of_its_pieces() -> None:
+    torch.manual_seed(0)
+    hidden, pairs = torch.randn(2, 9, 8), torch.tensor([[[1, 5, 3, 6]], [[2, 4, 3, 9]]])
+    module: Any = heads.made(with_options("marker", pooling="mention"), 8, 0.0)
+    expected = torch.stack(
+        [torch.cat((hidden[0, 1:3].mean(0), hidden[0, 5])), torch.cat((hidden[1, 2], hidden[1, 4:9].mean(0)))]
+    )
+    assert torch.allclose(module(hidden, pairs), module._answer(expected[:, None]), atol=1e-6)
+    packed: Any = heads.made(with_options("packed", pooling="mention"), 8, 0.0)
+    expected = torch.cat(((hidden[:, 1] + hidden[:, 2]) / 2, (hidden[:, 3] + hidden[:, 4]) / 2), dim=1)
+    assert torch.allclose(
+        packed(hidden, torch.tensor([[[1, 3]], [[1, 3]]])), packed._answer(expected[:, None]), atol=1e-6
+    )
+
+
+WAYS = [
+    (kind, markers, pooling)
+    for kind in KINDS
+    for markers in ("plain", "typed", "blinded")
+    for pooling in ("cls", "start", "mention")
+    if kind == "marker" or (markers != "blinded" and pooling != "cls")
+]
+
+
+@pytest.mark.parametrize(("kind", "markers", "pooling"), WAYS)
+def test_every_way_of_reading_is_saved_with_the_model_and_batches_do_not_matter(
+    tmp_path: Path, kind: str, markers: str, pooling: str
+) -> None:
+    head = replace(BIND, kind=kind, options=Options(markers=markers, pooling=pooling, symmetric=("Bind",)))
+    made = tiny.fresh(tmp_path / "encoder", [tiny.ENTITIES, head] if kind == "packed" else [head])
+    checkpoint.save(made, tmp_path / "model")
+    again = checkpoint.load(tmp_path / "model")
+    assert again.network.asked[-1] == head
+    found = list(candidates(BOUND, head))
+    one, other = tiny.predictor(made), tiny.predictor(again, budget=32)
+    together = one.predict({"relations": found})["relations"]
+    alone = [other.predict({"relations": [pair]})["relations"][0] for pair in reversed(found)][::-1]
+    assert tiny.agree(together, alone)
+    assert len({tuple(answer.probabilities.values()) for answer in together}) > 2
+    if kind == "packed":
+        sentence = [Sentence("d#0", "d", TEXT)]
+        memory = Memory()
+        one.predict({"entities": sentence}, memory)
+        assert tiny.agree(one.predict({"relations": found}, memory)["relations"], together)
+
+
+def test_typed_markers_run_in_transformers(tmp_path: Path) -> None:
+    from transformers import pipeline
+
+    made = tiny.fresh(tmp_path / "encoder", [with_options("marker", markers="typed")])
+    checkpoint.save(made, tmp_path / "model")
+    says = json.loads((tmp_path / "model" / "tokenizer_config.json").read_text(encoding="utf-8"))
+    assert (
+        says["additional_special_tokens"]
+        == says["extra_special_tokens"]
+        == list(relation.marker_names(made.network.asked[0]))
+    )
+    text = "[E1:Chemical]Aspirin[/E1:Chemical] hits [E2:Gene]cox[/E2:Gene]."
+    (ours,) = tiny.predictor(made).predict([text])
+    theirs: Any = pipeline("text-classification", model=str(tmp_path / "model"), top_k=None, device="cpu")([text])[0]
+    known = {one["label"]: one["score"] for one in theirs}
+    assert known == pytest.approx(dict(ours.probabilities), abs=6e-5)  # Chemical and Gene may have any label
+
+
+def test_a_published_checkpoint_whose_tokenizer_has_the_markers_runs_unchanged(tmp_path: Path) -> None:
+    import transformers
+
+    encoder = tiny.encoder_folder(tmp_path / "encoder")
+    theirs = transformers.PreTrainedTokenizerFast(
+        tokenizer_file=str(encoder / "tokenizer.json"), unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]",
+        sep_token="[SEP]", mask_token="[MASK]",
+    )  # fmt: skip
+    theirs.add_special_tokens({"additional_special_tokens": ["[E1]", "[/E1]", "[E2]", "[/E2]"]})
+    config = transformers.BertConfig.from_pretrained(encoder, id2label={0: "no", 1: "treats", 2: "causes"})
+    model = transformers.BertForSequenceClassification(config).eval()
+    model.resize_token_embeddings(len(theirs), mean_resizing=False)
+    tiny.randomise(model, 5)
+    for part in (model, theirs):
+        part.save_pretrained(tmp_path / "published")
+    made = checkpoint.load(tmp_path / "published")
+    assert [(h.task, h.kind) for h in made.network.asked] == [("relation", "marker")]
+    texts = ["[E1]Aspirin[/E1] caused [E2]bleeding[/E2].", "In rats [E2] kinase[/E2][E1]cox [/E1] – and so on."]
+    classifier = transformers.pipeline("text-classification", model=model, tokenizer=theirs, top_k=None, device="cpu")
+    for answer, text in zip(tiny.predictor(made).predict(texts), texts, strict=True):
+        known: Any = classifier([text])[0]
+        assert {one["label"]: one["score"] for one in known} == pytest.approx(dict(answer.probabilities), abs=6e-5)
+
+
+# ------------------------------------------------------------------------------------------------ several labels
+
+BOTH = replace(BOUND, relations=(*BOUND.relations, Relation("R3", "Bind", "T2", "T1")))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pair_may_carry_several_labels(kind: str) -> None:
+    head = with_options(kind, choice="multilabel", symmetric=("Bind",))
+    found = {e.input.id: e.gold for e in relation.examples(BOTH, head)}
+    assert found["d:T1-T2"] == ("INHIBITOR", "Bind") and found["d:T2-T1"] == ("Bind",) and found["d:T1-T3"] == ()
+    asked = [e.input for e in relation.examples(BOTH, head)]
+    _, encoded = encode([(head, asked)], PIECES, limit=64)
+    golds = [found[pair.id] for pair in asked]
+    sure = [20.0 * relation.targets(item, golds, head) - 10 for item in encoded["relations"]]
+    answers = relation.decode(asked, encoded["relations"], [one.astype(np.float32) for one in sure], head)
+    assert [set(a.labels) for a in answers] == [set(gold) or {NEGATIVE} for gold in golds]
+    attached = relation.attach(BOTH, asked, answers, "tiny", head.options.symmetric).check()
+    assert sorted((r.type, r.head, r.tail) for r in attached.relations) == [
+        ("Bind", "T1", "T2"), ("Bind", "T2", "T3"), ("INHIBITOR", "T1", "T2"),
+    ]  # fmt: skip
+
+
+def test_in_the_other_order_only_symmetric_labels_are_taught() -> None:
+    head = with_options("packed", choice="multilabel", symmetric=("Bind",))
+    windows = PIECES.windows([TEXT])
+    (item,) = relation.encode(windows, [CHEMICAL_GENE], head)
+    assert relation.targets(item, [("INHIBITOR", "Bind")], head).tolist() == [[0, 1, 1], [0, 1, 0]]
+    assert relation.targets(item, [("INHIBITOR",)], head).tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+def test_what_a_corpus_cannot_deny_is_not_taught_of_several_labels() -> None:
+    targets = np.asarray([[1, 0, 0], [0, 1, 0]])
+    mixture._unjudged(targets, np.asarray([True, True, False]))
+    assert targets.tolist() == [[-100, 0, -100], [0, 1, -100]]
+    targets = np.asarray([[1, 0, 0], [0, 1, 1]])
+    assert mixture._untaught(targets, np.asarray([[True, False, True], [True, True, False]])) == 1
+    assert targets.tolist() == [[1, -100, 0], [0, 1, -100]]
+
+
+def test_several_labels_in_transformers_and_without_our_file(tmp_path: Path) -> None:
+    from transformers import pipeline
+
+    made = tiny.fresh(tmp_path / "encoder", [with_options("marker", choice="multilabel")])
+    checkpoint.save(made, tmp_path / "model")
+    text = "[E1]Aspirin[/E1] hits [E2]cox[/E2]."
+    (ours,) = tiny.predictor(made).predict([text])
+    theirs: Any = pipeline("text-classification", model=str(tmp_path / "model"), top_k=None, device="cpu")([text])[0]
+    assert {one["label"]: one["score"] for one in theirs} == pytest.approx(dict(ours.probabilities), abs=6e-5)
+    (tmp_path / "model" / "relatome.json").unlink()
+    plain = checkpoint.load(tmp_path / "model")
+    assert plain.network.asked[0].multilabel
+    assert tiny.predictor(plain).predict([text]) == [ours]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"choice": "multilabel", "class_weights": "balanced"},
+        {"kind": "marker", "markers": "typed", "pooling": "mention", "choice": "multilabel"},
+        {"kind": "marker", "markers": "blinded", "pooling": "start"},
+        {"markers": "typed", "pooling": "mention", "direction": "both"},
+    ],
+    ids=lambda chosen: " ".join(chosen.values()),
+)
+def test_every_option_can_be_trained_saved_and_scored(world: Path, tmp_path: Path, chosen: dict[str, Any]) -> None:
+    predictor = trained(world, tmp_path / "run", **chosen)
+    result = evaluate(predictor, str(world / "bound.toml"), task="relation", split="train", resamples=0, clean=False)
+    for option, value in chosen.items():
+        if option != "class_weights":
+            assert value in str(result.report.signature["head"])

@@ -15,7 +15,7 @@ import numpy as np
 
 from relatome.tasks import TASKS
 from relatome.tasks.example import Encoded, Head, Pair, Sentence
-from relatome.tasks.relation import spelled
+from relatome.tasks.relation import marker_types, others, read
 from relatome.wordpieces import MARKERS, Window, WordPieces
 
 BUDGET = 1024  # pieces of a batch, padding counted: fills two cores; an engine's buffers (0.1 MB a piece) grow with it
@@ -31,6 +31,10 @@ class Row:
     ----------
     markers
         ``(P, 4)`` the text piece each marker shares its position with.
+    names
+        ``(P, 4)`` which pieces the markers are; None: the plain ones.
+    spans
+        ``(1, 4)`` where the two arguments of a ``marker`` row begin and end, for a head that reads them.
     encoded
         For each head that reads this row, what it asked and the row's index in that head's list.
     targets, legal
@@ -43,6 +47,8 @@ class Row:
 
     window: Window
     markers: Array = field(default_factory=lambda: np.zeros((0, 4), np.int32))
+    names: Array | None = None
+    spans: Array | None = None
     encoded: dict[str, tuple[int, Encoded]] = field(default_factory=dict)
     targets: dict[str, Array] = field(default_factory=dict)
     legal: dict[str, Array] = field(default_factory=dict)
@@ -64,9 +70,13 @@ def encode(
     A text asked about by several heads is cut into windows once, and a window read by several heads is one row, except
     that a ``packed`` head with more pairs than a row holds takes further rows, and a ``marker`` head one a pair.
     """
-    ids = marker_pieces(pieces)
     texts: dict[_Text, int] = {}
-    wanted = {head.name: [_text(item, head, limit, ids) for item in batch] for head, batch in requests}
+    wanted: dict[str, list[_Text]] = {}
+    markers: dict[str, dict[str, tuple[int, ...]]] = {}
+    for head, batch in requests:
+        mine = markers[head.name] = pieces.markers(marker_types(head)) if head.task == "relation" else {}
+        read_too = others(batch, head) if head.kind == "marker" else []
+        wanted[head.name] = [_text(item, head, limit, bool(mine)) for item in (*batch, *read_too)]
     for found in wanted.values():
         for text in found:
             texts.setdefault(text, len(texts))
@@ -76,7 +86,7 @@ def encode(
     for head, batch in requests:
         task = TASKS[head.task]
         cut = [windows[texts[text]] for text in wanted[head.name]]
-        extra = {"markers": ids} if head.kind == "marker" else {}
+        extra = {"markers": markers[head.name]} if head.task == "relation" else {}
         asked[head.name] = list(task.encode(cut, batch, head, **extra))
         seen: dict[int, int] = {}
         for index, item in enumerate(asked[head.name]):
@@ -89,14 +99,10 @@ def encode(
             row = rows[id(item.window), turn]
             row.encoded[head.name] = (index, item)
             if item.markers is not None:
-                row.markers = item.markers
+                row.markers, row.names = item.markers, item.names
+            if item.spans is not None:
+                row.spans = item.spans
     return list(rows.values()), asked
-
-
-def marker_pieces(pieces: WordPieces) -> tuple[int, ...]:
-    """The piece of each marker; none where the vocabulary lacks them and they are spelled as text."""
-    found = [pieces.tokenizer.token_to_id(marker) for marker in MARKERS]
-    return tuple(int(number) for number in found if number is not None) if None not in found else ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +116,8 @@ class Batch:
     mask
         ``(B, 1, T, S + T)`` True where a piece (third axis) sees another (fourth axis; the S pieces of memory first).
     pairs
-        ``(B, P, 2)`` index of each pair's ``[E1]`` and ``[E2]``; rows with fewer pairs repeat index 0.
+        ``(B, P, 2)`` index of each pair's ``[E1]`` and ``[E2]``; rows with fewer pairs repeat index 0. Where a row has
+        spans it is ``(B, P, 4)``: where what is read of the two begins, and where it ends.
     """
 
     rows: tuple[Row, ...]
@@ -153,10 +160,16 @@ def collate(rows: Sequence[Row], *, pad: int, markers: Sequence[int], memory: Se
             positions[index, :text] = np.arange(text)
         total = len(row.markers)
         if total:
-            ids[index, text : text + 4 * total] = np.tile(np.asarray(markers), total)
+            named = np.tile(np.asarray(markers), total) if row.names is None else row.names.reshape(-1)
+            ids[index, text : text + 4 * total] = named
             positions[index, text : text + 4 * total] = row.markers.reshape(-1)
             pairs[index, :total, 0] = text + 4 * np.arange(total)
             pairs[index, :total, 1] = text + 4 * np.arange(total) + 2
+    if any(row.spans is not None for row in rows):
+        pairs = np.concatenate((pairs, pairs + 1), axis=2)
+        for index, row in enumerate(rows):
+            if row.spans is not None:
+                pairs[index, :1] = row.spans
     text_lengths = np.asarray(lengths)[:, None, None]
     here = np.arange(wide)
     group = (here[None, :] - np.asarray(lengths)[:, None]) // 4
@@ -234,7 +247,15 @@ def budgeted(lengths: Sequence[int], budget: int = BUDGET, *, longest_first: boo
 
 def _fits(row: Row, item: Encoded) -> bool:
     """Whether a row can hold the item's markers: it has none yet, or another head asked about the same pairs."""
-    return item.markers is None or not len(row.markers) or np.array_equal(row.markers, item.markers)
+    if item.spans is not None and (len(row.markers) or (row.spans is not None and (row.spans != item.spans).any())):
+        return False
+    if item.markers is None or (not len(row.markers) and row.spans is None):
+        return True
+    return np.array_equal(row.markers, item.markers) and _same(row.names, item.names)
+
+
+def _same(first: Array | None, second: Array | None) -> bool:
+    return first is second or (first is not None and second is not None and np.array_equal(first, second))
 
 
 class _Text(NamedTuple):
@@ -245,17 +266,17 @@ class _Text(NamedTuple):
     breaks: tuple[int, ...] = ()
 
 
-def _text(item: Sentence | Pair, head: Head, limit: int, markers: Sequence[int]) -> _Text:
+def _text(item: Sentence | Pair, head: Head, limit: int, marked: bool) -> _Text:
     """A plain tokenizer that is given a marked text ends a word at a marker, so for ``marker`` we do so too."""
     if not isinstance(item, Pair):
         return _Text(item.text, limit)
     text = item.sentence.text
     if head.kind != "marker":
         return _Text(text, limit)
-    if not markers:
-        return _Text(spelled(item).sentence.text, limit)
+    if not marked or head.options.markers == "blinded":
+        return _Text(read(item, head, spell=not marked).sentence.text, limit)
     places = {item.head.start, item.head.end, item.tail.start, item.tail.end} - {0, len(text)}
-    return _Text(text, limit - len(markers), tuple(sorted(places)))
+    return _Text(text, limit - len(MARKERS), tuple(sorted(places)))
 
 
 def _windows(texts: Sequence[_Text], pieces: WordPieces) -> list[list[Window]]:

@@ -450,15 +450,17 @@ def _with_gold(
             predicted[document.id] = set()
         concepts = {(d.id, m.id): m.concepts for d in part for m in d.mentions}
         for (document, pair), answer in zip(pairs, answers, strict=True):
-            label = str(answer.value)
-            if names.get(label, label) not in classes:
-                continue
-            if level == "mention":
-                predicted[document.id].add(_fact(pair.head.id, pair.tail.id, label, names, both_ways))
-            else:
-                for first in concepts[document.id, pair.head.id]:
-                    for second in concepts[document.id, pair.tail.id]:
-                        predicted[document.id].add(_fact(first, second, label, names, both_ways))
+            sides: list[tuple[Sequence[str], Sequence[str]]] = [((pair.head.id,), (pair.tail.id,))]
+            if level == "concept":
+                sides = [(concepts[document.id, pair.head.id], concepts[document.id, pair.tail.id])]
+            predicted[document.id] |= {
+                _fact(first, second, label, names, both_ways)
+                for label in answer.labels
+                if names.get(label, label) in classes
+                for firsts, seconds in sides
+                for first in firsts
+                for second in seconds
+            }
 
     def scored(kept: frozenset[str]) -> Report:
         report: Report = SCORERS["relations"].score(_only(gold, kept), _only(predicted, kept), classes=classes, **draws)

@@ -113,6 +113,10 @@ def export(
     opened = folders.load(checkpoint) if isinstance(checkpoint, str | Path) else checkpoint
     if not isinstance(opened.network.encoder, Bert):
         raise ModelError("only Relatome's own BERT encoder can be exported", advice="use it with the pytorch backend")
+    if any((head.kind, head.pooling) == ("marker", "mention") for head in opened.network.asked):
+        raise ModelError(
+            "a marker head that pools mentions cannot be exported", advice="use it with the pytorch backend"
+        )
     rows = list(calibration)
     if not rows:
         raise ModelError("no rows to calibrate with", advice="give rows of the training corpora")

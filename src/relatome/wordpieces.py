@@ -12,6 +12,7 @@ the blank before a word to its first piece.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,6 +26,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from relatome.errors import ModelError
 
 MARKERS = ("[E1]", "[/E1]", "[E2]", "[/E2]")
+MARKER = re.compile(r"\[(/?E[12])(?::([^\[\]]+))?\]")  # one that stands in a text, plain or typed
 LIMIT = 256  # pieces a window holds, [CLS] and [SEP] among them
 OVERLAP = 64  # pieces two neighbouring windows share: context for what stands near a cut
 
@@ -69,6 +71,17 @@ class Window:
         if self.index < self.count - 1 and last == text_last and self.ends[last] < end:
             return None
         return first, last
+
+
+def markers_of(kind: str = "") -> tuple[str, ...]:
+    """The four markers, plain or of a type.
+
+    Examples
+    --------
+    >>> markers_of("Gene")
+    ('[E1:Gene]', '[/E1:Gene]', '[E2:Gene]', '[/E2:Gene]')
+    """
+    return tuple(f"{marker[:-1]}:{kind}]" for marker in MARKERS) if kind else MARKERS
 
 
 class WordPieces:
@@ -172,6 +185,15 @@ class WordPieces:
         """Ids of the entity markers, which are added to the vocabulary as special pieces where they are missing."""
         self.tokenizer.add_special_tokens([AddedToken(marker, special=True, normalized=False) for marker in markers])
         return self.marker_ids(markers)
+
+    def markers(self, kinds: Iterable[str] = ()) -> dict[str, tuple[int, ...]]:
+        """The ids of the plain markers (under ``""``) and of those of each type, where the vocabulary has all four."""
+        found = {}
+        for kind in ("", *kinds):
+            ids = [self.tokenizer.token_to_id(marker) for marker in markers_of(kind)]
+            if None not in ids:
+                found[kind] = tuple(int(number) for number in ids if number is not None)
+        return found
 
     def marker_ids(self, markers: Sequence[str] = MARKERS) -> tuple[int, ...]:
         """Ids of the entity markers.

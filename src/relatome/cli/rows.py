@@ -122,7 +122,8 @@ def _row(identity: str, text: str, predictor: Predictor, task: str | None) -> As
     pair = parse_marked(text, identity)
     plain_text = pair.sentence.text
     mentions = tuple(
-        Mention(end.id, end.start, end.end, "Entity", plain_text[end.start : end.end]) for end in (pair.head, pair.tail)
+        Mention(end.id, end.start, end.end, end.type or "Entity", plain_text[end.start : end.end])
+        for end in (pair.head, pair.tail)
     )
     return Asked(Document(identity, plain_text, mentions=mentions), chosen, (pair,))
 

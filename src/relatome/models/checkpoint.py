@@ -29,12 +29,14 @@ from relatome.models.encoder import Bert, BertConfig
 from relatome.models.hosted import HostedNetwork, check_size, open_hosted
 from relatome.models.network import Network
 from relatome.tasks import TASKS
-from relatome.tasks.example import Head
-from relatome.wordpieces import LIMIT, MARKERS, WordPieces
+from relatome.tasks.example import Head, Options
+from relatome.tasks.relation import marker_names
+from relatome.wordpieces import LIMIT, WordPieces
 
 Weights = dict[str, Tensor]
 WEIGHTS = "model.safetensors"
 SMALLEST = 16  # pieces of a window: fewer could not hold a pair's markers
+PLAIN = {("tags", ""), ("label", ""), ("marker", "cls")}  # (kind, pooling) that transformers has a class for
 MOST_LABELS = 10_000
 UNTYPED = "Entity"  # what a tagger of bare B and I finds; the IOB reader calls it so too
 
@@ -74,8 +76,7 @@ def new(encoder: str | Path, heads: Sequence[Head], *, limit: int = LIMIT) -> Ch
     config = read_config(folder)
     weights = _bounded(config, read_weights(folder), folder)
     pieces = WordPieces.load(folder)
-    if any(head.task == "relation" for head in heads):
-        pieces.add_markers()
+    pieces.add_markers(_markers(heads))
     if _family(config) != "bert":
         hosted = _hosted(folder, config, weights, heads, pieces, fresh=True)
         return Checkpoint(hosted, pieces, min(limit, hosted.positions))
@@ -97,7 +98,7 @@ def save(checkpoint: Checkpoint, folder: str | Path, *, dtype: torch.dtype | Non
     folder.mkdir(parents=True, exist_ok=True)
     network = checkpoint.network
     heads = network.asked
-    plain = heads[0] if len(heads) == 1 and heads[0].kind in ("tags", "label", "marker") else None
+    plain = heads[0] if len(heads) == 1 and (heads[0].kind, heads[0].pooling) in PLAIN else None
     config, weights = _theirs(network) if isinstance(network, HostedNetwork) else _ours(network, plain)
     if plain is not None:
         labels = _bio(plain.labels) if plain.kind == "tags" else list(plain.labels)
@@ -105,7 +106,7 @@ def save(checkpoint: Checkpoint, folder: str | Path, *, dtype: torch.dtype | Non
         config["label2id"] = {label: number for number, label in enumerate(labels)}
         config.pop("problem_type", None)
         if plain.kind != "tags":
-            config["problem_type"] = "single_label_classification"
+            config["problem_type"] = f"{'multi' if plain.multilabel else 'single'}_label_classification"
     if dtype is not None:
         weights = {name: value.to(dtype) if value.is_floating_point() else value for name, value in weights.items()}
     weights = {name: value.contiguous() for name, value in weights.items()}
@@ -339,8 +340,8 @@ def _tokenizer_config(checkpoint: Checkpoint) -> dict[str, Any]:
     for name, spellings in (("unk_token", ("[UNK]", "<unk>")), ("mask_token", ("[MASK]", "<mask>"))):
         known = [one for one in spellings if pieces.tokenizer.token_to_id(one) is not None]
         config |= {name: known[0]} if known else {}
-    if any(head.task == "relation" for head in checkpoint.network.asked):
-        config |= {"additional_special_tokens": list(MARKERS), "extra_special_tokens": list(MARKERS)}
+    if markers := _markers(checkpoint.network.asked):
+        config |= {"additional_special_tokens": markers, "extra_special_tokens": markers}
     if isinstance(checkpoint.network, HostedNetwork):
         config["model_input_names"] = ["input_ids", "attention_mask"]  # most other families know no token types
     return config
@@ -365,13 +366,16 @@ def _plain_head(config: Mapping[str, Any], pieces: WordPieces, folder: Path) -> 
             )  # fmt: skip
         return Head("entities", "ner", "tags", tuple(types)), [labels.index(name) for name in asked]
     if architecture.endswith("ForSequenceClassification"):
-        if len(labels) < 2 or config.get("problem_type") in ("regression", "multi_label_classification"):
+        known = pieces.markers()
+        several = config.get("problem_type") == "multi_label_classification"
+        if len(labels) < 2 or config.get("problem_type") == "regression" or (several and not known):
             raise ModelError(
                 "it gives a number or several labels at once", path=folder / "config.json",
                 advice="only models that choose one of several labels can be read",
             )  # fmt: skip
-        if all(pieces.tokenizer.token_to_id(marker) is not None for marker in MARKERS):
-            return Head("relations", "relation", "marker", tuple(labels)), []
+        if known:
+            options = Options(choice="multilabel" if several else "exclusive")
+            return Head("relations", "relation", "marker", tuple(labels), options=options), []
         return Head("label", "classification", "label", tuple(labels)), []
     raise ModelError(
         f"architecture {architecture!r} has no head Relatome can run", path=folder / "config.json",
@@ -401,6 +405,12 @@ def _reorder(classifier: nn.Linear, order: Sequence[int]) -> None:
         with torch.no_grad():
             classifier.weight.copy_(classifier.weight[list(order)])
             classifier.bias.copy_(classifier.bias[list(order)])
+
+
+def _markers(heads: Sequence[Head]) -> list[str]:
+    """The markers that the heads' vocabulary has pieces for."""
+    found = (marker for head in heads if head.task == "relation" for marker in marker_names(head))
+    return list(dict.fromkeys(found))
 
 
 def _bio(types: Sequence[str]) -> list[str]:

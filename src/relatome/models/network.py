@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from relatome.errors import ModelError
 from relatome.models.encoder import Bert
-from relatome.models.heads import HEADS
+from relatome.models.heads import made
 from relatome.tasks.example import Head
 
 
@@ -32,7 +32,7 @@ class Network(nn.Module):
         config = encoder.config
         self.heads = nn.ModuleDict()
         for head in heads:
-            module = HEADS[head.kind](config.hidden_size, head.classes, config.hidden_dropout_prob)
+            module = made(head, config.hidden_size, config.hidden_dropout_prob)
             try:
                 self.heads[head.name] = module
             except KeyError as error:  # torch's own rule: no dot, nothing that a module dict has as an attribute

@@ -161,7 +161,7 @@ class OpenVINOForward:
         kept = np.zeros((high, layers, two, heads, room, width), "f4")
         if memory is not None:
             kept[:rows, :, :, :, :past] = memory
-        return ids, positions, mask, _grown(batch.pairs, (high, few(pairs), 2)), kept
+        return ids, positions, mask, _grown(batch.pairs, (high, few(pairs), batch.pairs.shape[2])), kept
 
     def _request(self, remember: bool) -> Any:
         """The graph with or without the output of memory, which is as large as everything else: compiled when asked."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from relatome.errors import InputError, ModelError
 from relatome.tasks.example import Head, Pair, Prediction, Sentence
-from relatome.tasks.relation import MARKED, parse_marked
+from relatome.tasks.relation import parse_marked
+from relatome.wordpieces import MARKER
 
 if TYPE_CHECKING:
     from relatome.predictors.neural import Memory
@@ -31,8 +32,8 @@ class Predictor(Protocol):
 
 
 def is_marked(text: str) -> bool:
-    """Whether the text has any of the markers ``[E1] [/E1] [E2] [/E2]``."""
-    return any(marker in text for marker in MARKED)
+    """Whether the text has any of the markers ``[E1] [/E1] [E2] [/E2]``, plain or typed."""
+    return MARKER.search(text) is not None
 
 
 def answers(predictor: Predictor, texts: Sequence[str]) -> list[Prediction]:

@@ -33,24 +33,38 @@ class Options:
 
     Parameters
     ----------
+    markers
+        ``"plain"``: ``[E1]``; ``"typed"``: ``[E1:Chemical]``; ``"blinded"``: ``@CHEMICAL$`` in place of the mention, for
+        the encoder alone, as BioBERT and BLURB have it (``marker`` heads only).
+    pooling
+        What the answer is read from. ``"cls"``: the row's first piece; ``"start"``: the pieces ``[E1]`` and ``[E2]``;
+        ``"mention"``: the mean of what stands for each mention, its pieces (``marker``) or its two markers (``packed``).
+        Empty: ``cls`` for ``marker``, ``start`` for ``packed``.
     direction
         ``"listed"``: a pair of types is asked about as the head's arguments list it; ``"both"``: in the other order too.
     symmetric
         Labels that hold both ways. Their pairs are taught and read in both orders and the two probabilities averaged,
         so that the answer does not depend on the order asked.
+    choice
+        ``"exclusive"``: one label a pair, the first where the gold has several; ``"multilabel"``: each label is a
+        yes or no of its own, and a pair carries all that hold.
 
     Examples
     --------
     >>> str(Options(symmetric=("Bind",)))
-    'direction listed, symmetric Bind'
+    'markers plain, pooling default, direction listed, symmetric Bind, choice exclusive'
     """
 
+    markers: str = "plain"
+    pooling: str = ""
     direction: str = "listed"
     symmetric: tuple[str, ...] = ()
+    choice: str = "exclusive"
 
     def __str__(self) -> str:
         """Every option, for a signature."""
         shown = {name: " ".join(v) or "none" if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+        shown["pooling"] = self.pooling or "default"
         return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
 
     @classmethod
@@ -95,6 +109,16 @@ class Head:
     def classes(self) -> int:
         """How many logits the head gives for one item."""
         return {"tags": 1 + 2 * len(self.labels), "layers": 3 * len(self.labels)}.get(self.kind, len(self.labels))
+
+    @property
+    def pooling(self) -> str:
+        """What a relation head's answer is read from; empty for others."""
+        return self.options.pooling or {"marker": "cls", "packed": "start"}.get(self.kind, "")
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether each label is a yes or no of its own."""
+        return self.options.choice == "multilabel"
 
     def json(self) -> dict[str, Any]:
         """Plain JSON values; `Head.from_json` reads them back."""
@@ -183,6 +207,11 @@ class Encoded:
         ``(P, 4)`` for ``packed``: the piece each of ``[E1] [/E1] [E2] [/E2]`` shares its position with.
     dropped
         Inputs that no window can hold (their arguments are further apart than a window is long).
+    names
+        ``(P, 4)`` for ``packed`` with typed markers: which pieces they are, where they are not the plain ones.
+    spans
+        ``(1, 4)`` for ``marker`` that reads more than ``[CLS]``: where in the window what it reads of each argument
+        begins (2) and ends (2).
     mirrored
         How many of the last inputs are read in the other order: pairs of symmetric labels whose other order is not
         asked about by itself.
@@ -193,6 +222,8 @@ class Encoded:
     markers: np.ndarray[Any, np.dtype[np.int32]] | None = None
     dropped: bool = False
     mirrored: int = 0
+    names: np.ndarray[Any, np.dtype[np.int32]] | None = None
+    spans: np.ndarray[Any, np.dtype[np.int32]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +235,15 @@ class Prediction:
     id
         The input's.
     value
-        ``ner``: the spans found, in the sentence's coordinates. Others: the class.
+        ``ner``: the spans found, in the sentence's coordinates. Others: the class, the likeliest where several hold.
     probabilities
         Of every class; empty for ``ner``, whose spans carry their own.
     windows
         How many windows the text took.
     dropped
         True where the input could not be read (its arguments fit no window); the value is then the negative class.
+    also
+        Of a pair with several labels, those beside ``value``.
     """
 
     id: str
@@ -218,6 +251,12 @@ class Prediction:
     probabilities: Mapping[str, float] = field(default_factory=dict)
     windows: int = 1
     dropped: bool = False
+    also: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every class that holds."""
+        return (str(self.value), *self.also)
 
 
 def softmax(logits: Logits) -> Logits:

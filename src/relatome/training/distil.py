@@ -79,7 +79,10 @@ def _table(encoded: Encoded, answers: Sequence[Prediction], head: Head, theirs: 
         answer = answers[encoded.inputs[0]].value
         spans = [span for span in answer if not isinstance(span, str)]
         return _tags(encoded, spans, head, theirs)
-    return np.stack([_classes(answers[index], head) for index in encoded.inputs])
+    found = np.stack([_classes(answers[index], head) for index in encoded.inputs])
+    if encoded.mirrored:  # the teacher answered the pair as it was asked, not in the other order
+        found[-encoded.mirrored :] = np.nan
+    return found
 
 
 def _classes(answer: Prediction, head: Head) -> Table:

@@ -91,6 +91,8 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
                 for head in taught:
                     if head.kind == "layers" and head.name in row.targets:
                         row.targets[head.name][:, [name not in exhaustive for name in head.labels]] = ner.IGNORED
+                    if head.multilabel and head.name in row.targets:
+                        _unjudged(row.targets[head.name], _judged(card, head, unjudged))
                 rows.append(row)
         seen["rows"] = len(rows)
         if not rows:
@@ -126,10 +128,25 @@ def annotated(card: Card, head: Head, unjudged: Sequence[str] = (), exhaustive: 
     if head.kind == "tags":
         known_types = card.exhaustive if exhaustive is None else exhaustive
         return np.asarray([True] + [name in known_types for name in head.labels for _ in "BI"])
+    if head.multilabel:  # likewise a label that is a yes or no of its own
+        return np.ones(2, dtype=bool)
     if head.task == "relation":
-        known = set(card.relations) - set(unjudged)
-        return np.asarray([label == NEGATIVE or label in known for label in head.labels])
+        return _judged(card, head, unjudged)
     return np.ones(len(head.labels), dtype=bool)
+
+
+def _judged(card: Card, head: Head, unjudged: Sequence[str]) -> Mask:
+    """``(C,)``: the labels of relations that this corpus can deny."""
+    known = set(card.relations) - set(unjudged)
+    return np.asarray([label == NEGATIVE or label in known for label in head.labels])
+
+
+def _unjudged(targets: Targets, judged: Mask) -> None:
+    """Leave out, in place, what a corpus cannot say of pairs of several labels: others hold, so none is none."""
+    if not judged.all():
+        negative = targets[:, 0] == 1
+        targets[negative, 0] = IGNORED
+    targets[:, ~judged] = IGNORED
 
 
 def _lesson(document: Document, taught: Sequence[Head], pieces: WordPieces, limit: int, seen: dict[str, int]) -> Lesson:
@@ -145,8 +162,10 @@ def _lesson(document: Document, taught: Sequence[Head], pieces: WordPieces, limi
                 _, encoded = row.encoded[head.name]
                 row.targets[head.name] = task.targets(encoded, golds, head)
                 if head.task == "relation":
-                    row.legal[head.name] = task.legal_labels(encoded, inputs[head.name], head)
-                    lost = _untaught(row.targets[head.name], row.legal[head.name])
+                    fits = task.legal_labels(encoded, inputs[head.name], head)
+                    if not head.multilabel:
+                        row.legal[head.name] = fits
+                    lost = _untaught(row.targets[head.name], fits)
                     if lost:
                         name = f"{head.name} examples whose label the card does not allow between their types"
                         seen[name] = seen.get(name, 0) + lost
@@ -155,6 +174,10 @@ def _lesson(document: Document, taught: Sequence[Head], pieces: WordPieces, limi
 
 def _untaught(targets: Targets, legal: Mask) -> int:
     """Leave out, in place, gold that has no probability to learn; how many there were."""
+    if targets.ndim == 2:  # a label that may not hold is asked about by nobody
+        lost = ~legal & (targets == 1)
+        targets[~legal] = IGNORED
+        return int(lost.any(axis=1).sum())
     lost = ~legal[np.arange(len(targets)), targets]
     targets[lost] = IGNORED
     return int(lost.sum())
@@ -184,7 +207,10 @@ def _options(wanted: HeadSettings, labels: Sequence[str], by_card: Sequence[str]
     """The head's options, their symmetric labels by name."""
     named = [label for one in wanted.symmetric for label in (by_card if one == CARD else (one,))]
     _known(wanted, "symmetric", [one for one in wanted.symmetric if one != CARD], labels)
-    return Options(direction=wanted.direction, symmetric=tuple(label for label in labels if label in named))
+    return Options(
+        markers=wanted.markers, pooling=wanted.pooling, direction=wanted.direction,
+        symmetric=tuple(label for label in labels if label in named), choice=wanted.choice,
+    )  # fmt: skip
 
 
 def _whitelisted(

@@ -60,9 +60,10 @@ class Objective:
         """
         found = {}
         for head in self.asked:
-            items = self._items(head, passes[0][head.name], part)
+            answers = [_choices(head, one[head.name]) for one in passes]
+            items = self._items(head, answers[0], part)
             if items.taught.any():
-                logits = [one[head.name].reshape(-1, items.legal.shape[1]) for one in passes]
+                logits = [one.reshape(-1, items.legal.shape[1]) for one in answers]
                 each = [self._costs(head, one, items) for one in logits]
                 total = torch.stack(each).mean(dim=0).sum()
                 if len(logits) == 2:
@@ -169,8 +170,13 @@ def _taught(row: Row, name: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def _classes(head: Head) -> int:
-    """Of one item: a layer of ``layers`` is an item of its own, of O, B and I."""
-    return 3 if head.kind == "layers" else head.classes
+    """Of one item: a layer of ``layers`` is an item of its own, of O, B and I, and a label of several one of no and yes."""
+    return 3 if head.kind == "layers" else 2 if head.multilabel else head.classes
+
+
+def _choices(head: Head, logits: Tensor) -> Tensor:
+    """The logits with the classes of an item last: a sigmoid is a softmax over nothing and the logit."""
+    return torch.stack((torch.zeros_like(logits), logits), dim=-1) if head.multilabel else logits
 
 
 def _items(mixture: Mixture, head: Head, times: Sequence[float]) -> float:

@@ -168,6 +168,8 @@ def baseline(settings: Settings, folder: str | Path) -> Path | None:
     if len(heads) != 1 or not (heads[0].task == "classification" or (heads[0].task == "relation" and merged)):
         return None
     (head,) = heads
+    if head.multilabel:  # a label by types and corpus is one label
+        return None
     held_out = HeldOut.load()
     documents = (document for item in settings.data for document in mixture.documents(item, held_out))
     examples = (example for document in documents for example in TASKS[head.task].examples(document, head))

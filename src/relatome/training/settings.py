@@ -52,6 +52,12 @@ class HeadSettings:
         The focal loss's exponent.
     smoothing
         Share of the target that is spread evenly over the classes.
+    markers
+        Relations only: ``"plain"`` (``[E1]``), ``"typed"`` (``[E1:Chemical]``), or ``"blinded"`` (``@CHEMICAL$`` in place
+        of the mention, for the encoder alone; ``marker`` heads).
+    pooling
+        Relations only, what is read of a pair: ``"cls"``, ``"start"`` (the opening markers) or ``"mention"`` (the mean of
+        a mention's pieces; for ``packed``, of its two markers). Empty: ``cls`` for ``marker``, ``start`` for ``packed``.
     pairs
         Relations only, in place of the cards': ``["Chemical", "Gene"]`` is a (head type, tail type) that every label
         may hold between, ``["INHIBITOR", "Chemical", "Gene"]`` one for that label alone. No other pairs are asked about.
@@ -59,6 +65,8 @@ class HeadSettings:
         Relations only: ``"listed"``, pairs of types are asked about as they are listed; ``"both"``, in both orders.
     symmetric
         Relations only: labels that hold both ways; ``"card"`` stands for those the cards say so of.
+    choice
+        Relations only: ``"exclusive"``, a pair has one label; ``"multilabel"``, each label is a yes or no of its own.
     """
 
     name: str
@@ -70,9 +78,12 @@ class HeadSettings:
     loss: str = "cross-entropy"
     focus: float = 2.0
     smoothing: float = 0.0
+    markers: str = "plain"
+    pooling: str = ""
     pairs: tuple[tuple[str, ...], ...] = ()
     direction: str = "listed"
     symmetric: tuple[str, ...] = (CARD,)
+    choice: str = "exclusive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +418,10 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
         if not 0.1 <= item.teacher_temperature <= 100:
             found = item.teacher_temperature
             problems.append(f"data {item.corpus!r}: teacher_temperature should be from 0.1 to 100, found {found}")
+        several = [head.name for head in settings.heads if head.choice == "multilabel" and head.name in item.heads]
+        if item.teacher and several:
+            why = "a teacher's probabilities are of one label a pair"
+            problems.append(f"data {item.corpus!r}: head {several[0]!r} is multilabel and cannot have a teacher: {why}")
     taught = {name for item in settings.data for name in item.heads}
     problems += [f"heads {name!r}: no corpus teaches it" for name in names if whole and name not in taught]
     for name, low, high in (
@@ -440,7 +455,14 @@ def _pair_options(head: HeadSettings) -> list[str]:
     problems = []
     for name, values in PAIR_OPTIONS.items():
         if values and getattr(head, name) not in values:
-            problems.append(f"{name} should be {' or '.join(values)}, found {getattr(head, name)!r}")
+            problems.append(f"{name} should be {' or '.join(filter(None, values))}, found {getattr(head, name)!r}")
+    kind = head.kind or TASKS["relation"].HEADS[0]
+    if kind == "packed" and head.markers == "blinded":
+        why = "a packed head reads the text once for all of its pairs, and each pair hides other mentions"
+        problems.append(f"markers cannot be blinded: {why}; use kind marker")
+    if kind == "packed" and head.pooling == "cls":
+        why = "a packed head reads the text once, and its first piece is the same for every pair"
+        problems.append(f"pooling cannot be cls: {why}; use kind marker")
     for one in head.pairs:
         if len(one) not in (2, 3):
             shown = json.dumps(one)
@@ -448,7 +470,14 @@ def _pair_options(head: HeadSettings) -> list[str]:
     return problems
 
 
-PAIR_OPTIONS: dict[str, tuple[str, ...]] = {"pairs": (), "direction": ("listed", "both"), "symmetric": ()}
+PAIR_OPTIONS: dict[str, tuple[str, ...]] = {
+    "markers": ("plain", "typed", "blinded"),
+    "pooling": ("", "cls", "start", "mention"),
+    "pairs": (),
+    "direction": ("listed", "both"),
+    "symmetric": (),
+    "choice": ("exclusive", "multilabel"),
+}
 """The options of relation heads, with the words that are allowed where not all are."""
 
 __all__ = ["DataSettings", "HeadSettings", "Settings", "parse", "read"]
