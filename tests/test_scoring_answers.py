@@ -227,7 +227,7 @@ def test_words_equal_scikit_learn():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: similarity.score([1, 1, 1], [1, 2, 3]), "all 3 gold values are 1: a correlation is not defined"),
+        (lambda: similarity.score([1, 1, 1], [1, 2, 3]), "all 3 gold values are 1, and a correlation is not defined: row 1, 2, 3"),
         (lambda: similarity.score([1, 2], [1, float("nan")]), "1 predicted value is no number: row 2"),
         (lambda: similarity.score([], []), "there are no rows"),
         (lambda: multilabel.score([[]], [["a"]], labels=LABELS), "the gold of all 1 documents is empty"),

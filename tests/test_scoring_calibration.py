@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import scipy.optimize
 from sklearn.isotonic import IsotonicRegression
 
+from relatome.cli import main
 from relatome.errors import ScoreError, SettingsError
 from relatome.scoring import calibration, thresholds
 from relatome.scoring.calibration import isotonic, reliability, temperature
@@ -156,3 +158,14 @@ def test_refused(call, error, said):
     with pytest.raises(error) as caught:
         call()
     assert said in str(caught.value)
+
+
+def test_a_file_of_one_class_is_told_with_its_first_three(tmp_path, capsys):
+    rows = [
+        {"id": f"r{n}", "gold": "no", "predicted": "no", "probabilities": {"no": 0.9, "yes": 0.1}} for n in range(5)
+    ]
+    (tmp_path / "one.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    for scorer in ("calibration", "classification"):
+        assert main(["score", scorer, "--predicted", str(tmp_path / "one.jsonl")]) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("\n") == 1 and "all 5 gold labels are 'no': 'r0', 'r1', 'r2' ..." in err

@@ -111,6 +111,17 @@ def test_files_of_tags_are_known_by_their_content(tmp_path):
     assert strict["predicted"] == {"1": [(0, 1, "Drug")], "2": []}
 
 
+def test_two_files_with_blanks_between_the_columns_are_columns_too(tmp_path, capsys):
+    """So short a file reads as prose as well; but prose has no entities."""
+    for name, tags in (("gold", "O B-X O"), ("predicted", "O B-X B-X")):
+        rows = "".join(f"word {tag}\n" for tag in tags.split())
+        (tmp_path / name).write_text(rows, encoding="utf-8")
+    arguments = ["score", "ner", "-g", str(tmp_path / "gold"), "-p", str(tmp_path / "predicted"), "--json"]
+    assert main(arguments) == 0
+    found = {(one["name"], one["class"]): one["value"] for one in json.loads(capsys.readouterr().out)["scores"]}
+    assert (found["precision", "X"], found["recall", "X"]) == (0.5, 1.0)
+
+
 def test_documents_of_tags_are_the_units(tmp_path):
     path = tmp_path / "x.iob"
     path.write_text("-DOCSTART- O O\n\na B-A B-A\n\nb O O\n\n-DOCSTART- O O\n\nc B-A B-A\n", encoding="utf-8")

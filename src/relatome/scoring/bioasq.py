@@ -124,8 +124,7 @@ def read(gold: str | None, predicted: str) -> dict[str, Any]:
     ScoreError
         A question stands twice, or a file has no exact answer.
     """
-    if gold is None:
-        raise ScoreError("the gold is needed", advice="--gold FILE")
+    gold = offenders.needed(gold)
     return {"gold": _questions(gold, is_gold=True), "predicted": _questions(predicted, is_gold=False)}
 
 

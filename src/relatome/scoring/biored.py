@@ -108,8 +108,7 @@ def read(gold: str | None, predicted: str, *, classes: Sequence[str] | None = No
     ScoreError
         The files do not hold the same documents, one has no relation, or some have a novelty and others not.
     """
-    if gold is None:
-        raise ScoreError("the gold is needed", advice="--gold FILE")
+    gold = offenders.needed(gold)
     sides = [_relations(path, what) for path, what in ((gold, "gold"), (predicted, "predictions"))]
     new = [any(one[3] for items in side.values() for one in items) for side in sides]
     for path, side, has in zip((gold, predicted), sides, new, strict=True):

@@ -186,6 +186,7 @@ def read(gold: str | None, predicted: str, *, labels: Sequence[str] | None = Non
     """
     found = examples.sides(gold, predicted)
     names = examples.labels_of(found, labels)
+    examples.several_classes(found)
     table = examples.probabilities(found.rows, names)
     if table is None:
         raise ScoreError("the examples have no probabilities", path=found.path, advice="write them as JSON lines")

@@ -114,8 +114,7 @@ def read(
     ScoreError
         The files do not hold the same documents, or one has nothing of what is asked for.
     """
-    if gold is None:
-        raise ScoreError("the gold is needed", advice="--gold FILE")
+    gold = offenders.needed(gold)
     for one in level or ():
         pick(one, dict.fromkeys(LEVELS), "level")
     sides = [_items(path, what) for path, what in ((gold, "gold"), (predicted, "predictions"))]

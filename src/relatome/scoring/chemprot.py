@@ -16,9 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from relatome.errors import ScoreError
 from relatome.formats.chemprot import EVALUATED
-from relatome.scoring import facts, prf
+from relatome.scoring import facts, offenders, prf
 from relatome.scoring.measure import Measure
 from relatome.scoring.resampling import RESAMPLES
 from relatome.scoring.score import Report
@@ -95,10 +94,8 @@ def read(
     ScoreError
         A file has no relation that is counted, one of a group that is not counted, or of a document not in the list.
     """
-    if gold is None:
-        raise ScoreError("the gold is needed", advice="--gold: a *_gold_standard.tsv file")
-    counted = tuple(classes) if classes is not None else EVALUATED
-    sides = [facts.of_classes(path, facts.rows(path), counted, given=classes is not None) for path in (gold, predicted)]
+    gold = offenders.needed(gold, "--gold: a *_gold_standard.tsv file")
+    sides, counted = facts.sides(gold, predicted, classes, EVALUATED)
     wanted, found = facts.by_document(sides, (gold, predicted), documents)
     return {"gold": wanted, "predicted": found, "classes": counted}
 

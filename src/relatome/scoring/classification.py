@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relatome.errors import ScoreError
-from relatome.scoring import examples, prf, ranks
+from relatome.scoring import examples, offenders, prf, ranks
 from relatome.scoring.measure import Cell, Measure
 from relatome.scoring.resampling import RESAMPLES, Floats, of_sums, units_of
 from relatome.scoring.score import Report
@@ -163,14 +163,7 @@ def arguments(
         As ``read``; or all gold is of one class, which in a file is a mistake (``measure`` gives NaN where it must).
     """
     names = examples.labels_of(found, labels)
-    if len(found.rows) > 1 and len({str(row.gold) for row in found.rows}) == 1:
-        raise ScoreError(
-            f"all {len(found.rows):,} gold labels are {str(found.rows[0].gold)!r}: "
-            + ", ".join(repr(row.id) for row in found.rows[:3])
-            + (" ..." if len(found.rows) > 3 else ""),
-            path=found.path,
-            advice="is it the right file, and the right column?",
-        )
+    examples.several_classes(found)
     counted = classes or (found.options or {}).get("counted")
     return {
         "gold": [examples.label(row.gold, row, found) for row in found.rows],
@@ -247,10 +240,9 @@ def _rows(
 def _known(what: str, names: Sequence[str], index: dict[str, int], *, row: bool = False) -> None:
     unknown = [(number, name) for number, name in enumerate(names, 1) if name not in index]
     if unknown:
-        first = ", ".join(f"{name!r}" + (f" (row {number})" if row else "") for number, name in unknown[:3])
+        shown = offenders.listed([f"{name!r}" + (f" (row {number})" if row else "") for number, name in unknown])
         raise ScoreError(
-            f"{len(unknown)} {what}{'s are' if len(unknown) > 1 else ' is'} not in the label list: {first}"
-            + (" ..." if len(unknown) > 3 else ""),
+            f"{offenders.counted(len(unknown), what)} not in the label list: {shown}",
             advice="the list: " + ", ".join(map(repr, index)),
         )
 
@@ -276,6 +268,6 @@ def checked_probabilities(given: Probabilities, labels: int) -> Floats:
     ):
         rows = (np.flatnonzero(bad) + 1).tolist()
         if rows:
-            first = ", ".join(map(str, rows[:3])) + (" ..." if len(rows) > 3 else "")
-            raise ScoreError(f"probabilities are {what} in {len(rows)} row{'s' if len(rows) > 1 else ''}: row {first}")
+            count = f"{len(rows)} row{'s' if len(rows) > 1 else ''}"
+            raise ScoreError(f"probabilities are {what} in {count}: row {offenders.listed(rows)}")
     return table

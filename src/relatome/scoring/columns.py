@@ -144,13 +144,11 @@ def _same_tokens(gold: Columns, predicted: Columns) -> None:
     if gold.width > 1 and predicted.width > 1:
         different = [i for i, (a, b) in enumerate(zip(gold.tokens, predicted.tokens, strict=True)) if a != b]
         if different:
-            shown = ", ".join(
-                f"{gold.tokens[i]!r} and {predicted.tokens[i]!r} (line {predicted.lines[i]:,})"
-                for i in different[: offenders.SHOWN]
+            shown = offenders.listed(
+                [f"{gold.tokens[i]!r} and {predicted.tokens[i]!r} (line {predicted.lines[i]:,})" for i in different]
             )
             raise ScoreError(
-                f"{offenders.counted(len(different), 'token')} not the gold's: {shown}"
-                + (" ..." if len(different) > offenders.SHOWN else ""),
+                f"{offenders.counted(len(different), 'token')} not the gold's: {shown}",
                 path=predicted.path,
                 advice=f"do these files belong together? the gold is {gold.path}",
             )

@@ -326,10 +326,9 @@ def _lengths(gold: Tags, predicted: Tags) -> Ints:
     others = np.fromiter(map(len, predicted), dtype=np.intp, count=len(gold))
     different = np.flatnonzero(lengths != others).tolist()
     if different:
-        first = ", ".join(f"sentence {i + 1} ({lengths[i]} and {others[i]})" for i in different[: offenders.SHOWN])
+        shown = offenders.listed([f"sentence {i + 1} ({lengths[i]} and {others[i]})" for i in different])
         raise ScoreError(
-            f"{offenders.counted(len(different), 'sentence')} of different lengths in gold and predictions: {first}"
-            + (" ..." if len(different) > offenders.SHOWN else ""),
+            f"{offenders.counted(len(different), 'sentence')} of different lengths in gold and predictions: {shown}",
             advice="give one tag for each token, in the same order",
         )
     if not lengths.sum():
@@ -369,7 +368,7 @@ def _refuse_unknown(prefixes: Ints, names: Sequence[str], codes: Sequence[Ints],
         bad = np.flatnonzero(prefixes[side] < 0).tolist()
         if not bad:
             continue
-        shown = ", ".join(f"{names[side[i]]!r} (token {i + 1:,})" for i in bad[: offenders.SHOWN])
+        shown = offenders.listed([f"{names[side[i]]!r} (token {i + 1:,})" for i in bad])
         tags = {names[side[i]] for i in bad}
         if {tag.partition("-")[0] for tag in tags} <= set(_PREFIXES):
             advice = "give the type of bare tags: --bare NAME"
@@ -378,8 +377,7 @@ def _refuse_unknown(prefixes: Ints, names: Sequence[str], codes: Sequence[Ints],
         else:
             advice = "a tag is O, or B-, I-, E- and a type" + ("" if raw else "; tags that are types alone need --raw")
         raise ScoreError(
-            f"{len(bad):,} {what} tag{'s are' if len(bad) > 1 else ' is'} none that conlleval can read: {shown}"
-            + (" ..." if len(bad) > offenders.SHOWN else ""),
+            f"{len(bad):,} {what} tag{'s are' if len(bad) > 1 else ' is'} none that conlleval can read: {shown}",
             advice=advice,
         )
 

@@ -132,8 +132,7 @@ def read(gold: str | None, predicted: str, *, classes: Sequence[str] | None = No
     """
     from relatome.formats import ddi
 
-    if gold is None:
-        raise ScoreError("the gold is needed", advice="--gold: an XML file of the corpus, or a folder of them")
+    gold = offenders.needed(gold, "--gold: an XML file of the corpus, or a folder of them")
     wanted: dict[str, list[tuple[str, str, str]]] = {}
     place: dict[tuple[str, str], str] = {}  # of every pair, its document
     for document in ddi.read(gold, on_repair=lambda problem: None):
@@ -193,8 +192,7 @@ def _answers(path: str) -> dict[tuple[str, str], tuple[str | None, int]]:
         found.setdefault(pair, (answer, line.number))
     if clashes:
         raise ScoreError(
-            f"{offenders.counted(len(clashes), 'pair')} answered in two ways: " + ", ".join(clashes[: offenders.SHOWN])
-            + (" ..." if len(clashes) > offenders.SHOWN else ""),
+            f"{offenders.counted(len(clashes), 'pair')} answered in two ways: " + offenders.listed(clashes),
             path=path,
         )  # fmt: skip
     offenders.some(found, "pairs", path=path)
@@ -212,16 +210,14 @@ def _same_pairs(
     ]
     if strange:
         raise ScoreError(
-            f"{offenders.counted(len(strange), 'pair')} not in the gold: " + ", ".join(strange[: offenders.SHOWN])
-            + (" ..." if len(strange) > offenders.SHOWN else ""),
+            f"{offenders.counted(len(strange), 'pair')} not in the gold: " + offenders.listed(strange),
             path=path,
             advice=f"the gold is {gold}",
         )  # fmt: skip
     missing = [f"{one} and {other}" for one, other in place if (one, other) not in answers]
     if missing and any(kind is None for kind, _ in answers.values()):
         raise ScoreError(
-            f"{offenders.counted(len(missing), 'pair')} not answered: " + ", ".join(missing[: offenders.SHOWN])
-            + (" ..." if len(missing) > offenders.SHOWN else ""),
+            f"{offenders.counted(len(missing), 'pair')} not answered: " + offenders.listed(missing),
             path=path,
             advice="give every pair of the gold its line, or only lines with 1",
         )  # fmt: skip

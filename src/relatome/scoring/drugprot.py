@@ -108,17 +108,9 @@ def read(
         A file has no relation that is counted, one of a type that there is not, or between other than a chemical and
         a gene.
     """
-    if gold is None:
-        raise ScoreError("the gold is needed", advice="--gold: a *_relations.tsv file")
-    counted = tuple(classes) if classes is not None else TYPES
-    found = facts.rows(predicted)
-    if documents is not None:
-        listed = {line.text.strip() for line in numbered(documents)}
-        found = [fact for fact in found if fact.document in listed]
-    sides = [
-        facts.of_classes(path, side, counted, given=classes is not None)
-        for path, side in ((gold, facts.rows(gold)), (predicted, found))
-    ]
+    gold = offenders.needed(gold, "--gold: a *_relations.tsv file")
+    listed = None if documents is None else {line.text.strip() for line in numbered(documents)}
+    sides, counted = facts.sides(gold, predicted, classes, TYPES, only=listed)
     if entities is not None:
         kinds = _kinds(entities)
         sides = [_directed(path, side, kinds) for path, side in zip((gold, predicted), sides, strict=True)]
@@ -189,7 +181,7 @@ def _directed(path: str, side: Sequence[facts.Fact], kinds: Mapping[tuple[str, s
     if bad:
         raise ScoreError(
             f"{offenders.counted(len(bad), 'relation')} not between a chemical and a gene of its document: "
-            + ", ".join(bad[: offenders.SHOWN]) + (" ..." if len(bad) > offenders.SHOWN else ""),
+            + offenders.listed(bad),
             path=path,
             advice="does the entities file belong to it?",
         )  # fmt: skip

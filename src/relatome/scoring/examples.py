@@ -195,6 +195,23 @@ def probabilities(rows: Sequence[Row], labels: Sequence[str]) -> list[list[float
     return [[float((row.probabilities or {})[label]) for label in labels] for row in rows]
 
 
+def several_classes(found: Examples) -> None:
+    """Refuse gold of one class: in a file that is a mistake, and no score of it says anything.
+
+    Raises
+    ------
+    ScoreError
+        With the class and the first three ids.
+    """
+    if len(found.rows) > 1 and len({str(row.gold) for row in found.rows}) == 1:
+        raise ScoreError(
+            f"all {len(found.rows):,} gold labels are {str(found.rows[0].gold)!r}: "
+            + offenders.first_of([row.id for row in found.rows]),
+            path=found.path,
+            advice="is it the right file, and the right column?",
+        )
+
+
 def labels_of(examples: Examples, given: Sequence[str] | None) -> list[str]:
     """The label list: the one given, the file's own, or the names of its probabilities; it is never guessed from rows.
 

@@ -57,6 +57,34 @@ def rows(path: str) -> list[Fact]:
     return found
 
 
+def sides(
+    gold: str,
+    predicted: str,
+    classes: Sequence[str] | None,
+    every: Sequence[str],
+    *,
+    only: Collection[str] | None = None,
+) -> tuple[list[list[Fact]], tuple[str, ...]]:
+    """The facts of both files that are counted, and the classes that are: those asked for, or every one there is.
+
+    Parameters
+    ----------
+    only
+        Documents; what is predicted of another is left out.
+
+    Raises
+    ------
+    ScoreError
+        As ``of_classes``.
+    """
+    counted = tuple(every if classes is None else classes)
+    found = [fact for fact in rows(predicted) if only is None or fact.document in only]
+    return [
+        of_classes(path, side, counted, given=classes is not None)
+        for path, side in ((gold, rows(gold)), (predicted, found))
+    ], counted
+
+
 def of_classes(path: str, found: Sequence[Fact], classes: Collection[str], *, given: bool) -> list[Fact]:
     """The facts of the classes that are counted. Others are left out where the classes were asked for, else refused.
 
@@ -67,10 +95,9 @@ def of_classes(path: str, found: Sequence[Fact], classes: Collection[str], *, gi
     """
     others = [fact for fact in found if fact.kind not in classes]
     if others and not given:
-        shown = ", ".join(f"{fact.kind!r} (line {fact.line:,})" for fact in others[: offenders.SHOWN])
+        shown = offenders.listed([f"{fact.kind!r} (line {fact.line:,})" for fact in others])
         raise ScoreError(
-            f"{offenders.counted(len(others), 'relation')} of a class that is not counted: {shown}"
-            + (" ..." if len(others) > offenders.SHOWN else ""),
+            f"{offenders.counted(len(others), 'relation')} of a class that is not counted: {shown}",
             path=path,
             advice="counted are " + ", ".join(classes) + "; --classes with this list leaves the others out",
         )

@@ -174,8 +174,7 @@ def _probabilities(given: Sequence[Sequence[float]], rows: int, labels: int, pla
         raise ScoreError(f"the probabilities have the shape {table.shape}", advice=f"give {labels} for each row")
     bad = (np.flatnonzero(~((table >= 0) & (table <= 1)).all(axis=1)) + 1).tolist()
     if bad:
-        first = ", ".join(map(str, bad[:3])) + (" ..." if len(bad) > 3 else "")
-        raise ScoreError(f"probabilities are NaN or outside 0..1 in {len(bad)} rows: row {first}")
+        raise ScoreError(f"probabilities are NaN or outside 0..1 in {len(bad)} rows: row {offenders.listed(bad)}")
     largest = np.zeros((documents, labels))
     np.maximum.at(largest, place, table)
     return largest

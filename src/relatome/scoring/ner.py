@@ -227,7 +227,7 @@ def _distance(one: Entity, other: Entity) -> int:
 def _has_tags(path: str) -> bool:
     from relatome import formats
 
-    return formats.guess(path) == "iob"
+    return formats.guess(path) in ("iob", "text")  # plain text has no entities, so it can only be columns
 
 
 def _of_documents(path: str, what: str) -> dict[str, list[Entity]]:
@@ -251,11 +251,10 @@ def _of_tags(
         if tag != "O" and not (tag[:1] in allowed and tag[1:2] == "-" and tag[2:])
     ]
     if bad:
-        shown = ", ".join(f"{tag!r} (line {line:,})" for tag, line in bad[: offenders.SHOWN])
+        shown = offenders.listed([f"{tag!r} (line {line:,})" for tag, line in bad])
         is_bare = all(tag in _BARE for tag, _ in bad)
         raise ScoreError(
-            f"{len(bad):,} {what} tag{'s are' if len(bad) > 1 else ' is'} none of {scheme}'s: {shown}"
-            + (" ..." if len(bad) > offenders.SHOWN else ""),
+            f"{len(bad):,} {what} tag{'s are' if len(bad) > 1 else ' is'} none of {scheme}'s: {shown}",
             path=file.path,
             advice="give the type of bare tags: --bare NAME"
             if is_bare

@@ -21,8 +21,31 @@ def first_of(offenders: Iterable[object]) -> str:
     >>> first_of(["a", "b", "c", "d"]), first_of(["a"])
     ("'a', 'b', 'c' ...", "'a'")
     """
-    found = [offender if isinstance(offender, str) else str(offender) for offender in offenders]
-    return ", ".join(map(repr, found[:SHOWN])) + (" ..." if len(found) > SHOWN else "")
+    return listed([repr(offender if isinstance(offender, str) else str(offender)) for offender in offenders])
+
+
+def listed(places: Sequence[object]) -> str:
+    """The same of what is not a name: rows, or names with their lines.
+
+    Examples
+    --------
+    >>> listed([3, 4, 5, 9]), listed(["'B' (line 3)"])
+    ('3, 4, 5 ...', "'B' (line 3)")
+    """
+    return ", ".join(map(str, places[:SHOWN])) + (" ..." if len(places) > SHOWN else "")
+
+
+def needed(gold: str | None, advice: str = "--gold FILE") -> str:
+    """The gold's file, where a scorer cannot do without.
+
+    Raises
+    ------
+    ScoreError
+        It was not given.
+    """
+    if gold is None:
+        raise ScoreError("the gold is needed", advice=advice)
+    return gold
 
 
 def counted(number: int, noun: str) -> str:

@@ -159,8 +159,7 @@ def read(
     ScoreError
         The rows are not as many, a label is not in the list, a probability is none, or all gold is of one class.
     """
-    if gold is None:
-        raise ScoreError("the gold is needed", advice="--gold: BioBERT's test.tsv")
+    gold = offenders.needed(gold, "--gold: BioBERT's test.tsv")
     if labels is None:
         raise SettingsError(
             [
@@ -251,10 +250,9 @@ def _answers(path: str, labels: Sequence[str]) -> list[str]:
             bad.append(line.number)
         found.append(labels[int(np.argmax(numbers))] if len(numbers) == len(labels) else "")
     if bad:
-        shown = ", ".join(f"line {number:,}" for number in bad[: offenders.SHOWN])
+        shown = offenders.listed([f"line {number:,}" for number in bad])
         raise ScoreError(
-            f"{offenders.counted(len(bad), 'row')} not of finite numbers: {shown}"
-            + (" ..." if len(bad) > offenders.SHOWN else ""),
+            f"{offenders.counted(len(bad), 'row')} not of finite numbers: {shown}",
             path=path,
             advice="probabilities without a header",
         )

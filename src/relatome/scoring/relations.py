@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any
 
-from relatome.errors import ScoreError
 from relatome.scoring import offenders
 from relatome.scoring.measure import Measure
 from relatome.scoring.resampling import RESAMPLES
@@ -84,8 +83,7 @@ def read(gold: str | None, predicted: str, *, classes: Sequence[str] | None = No
     ScoreError
         The files do not hold the same documents, or one has no relation that is counted.
     """
-    if gold is None:
-        raise ScoreError("the gold is needed", advice="--gold FILE")
+    gold = offenders.needed(gold)
     sides = [_of_documents(path, what) for path, what in ((gold, "gold"), (predicted, "predictions"))]
     counted = list(classes) if classes is not None else sorted({one[2] for items in sides[0].values() for one in items})
     if classes is None and counted:

@@ -59,14 +59,13 @@ def measure(gold: Sequence[float], predicted: Sequence[float], *, groups: Sequen
         numbers = np.asarray(column, dtype=np.float64)
         bad = (np.flatnonzero(~np.isfinite(numbers)) + 1).tolist()
         if bad:
-            raise ScoreError(
-                f"{offenders.counted(len(bad), f'{what} value')} no number: row "
-                + ", ".join(map(str, bad[:3]))
-                + (" ..." if len(bad) > 3 else "")
-            )
+            raise ScoreError(f"{offenders.counted(len(bad), f'{what} value')} no number: row {offenders.listed(bad)}")
         columns.append(numbers)
     if rows < 2 or np.ptp(columns[0]) == 0:
-        raise ScoreError(f"all {rows} gold values are {columns[0][0]:g}: a correlation is not defined")
+        raise ScoreError(
+            f"all {rows:,} gold values are {columns[0][0]:g}, and a correlation is not defined: row "
+            + offenders.listed(range(1, rows + 1))
+        )
     units, place = units_of(rows, groups)
     values = (ranks.pearson(*columns), ranks.spearman(*columns))
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from relatome.errors import FormatError, ScoreError
+from relatome.errors import FormatError
 from relatome.formats.files import shown
 from relatome.formats.jsonvalues import JsonReader
 from relatome.scoring import offenders
@@ -99,8 +99,7 @@ def read(gold: str | None, predicted: str) -> dict[str, Any]:
     ScoreError
         A question stands twice, or a file has none.
     """
-    if gold is None:
-        raise ScoreError("the gold is needed", advice="--gold FILE")
+    gold = offenders.needed(gold)
     return {"gold": _gold(gold), "predicted": _predicted(predicted)}
 
 

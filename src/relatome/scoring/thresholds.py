@@ -89,8 +89,7 @@ def choose(
         )
     bad = (np.flatnonzero(~((table >= 0) & (table <= 1)).all(axis=1)) + 1).tolist()
     if bad:
-        first = ", ".join(map(str, bad[:3])) + (" ..." if len(bad) > 3 else "")
-        raise ScoreError(f"probabilities are NaN or outside 0..1 in {len(bad)} rows: row {first}")
+        raise ScoreError(f"probabilities are NaN or outside 0..1 in {len(bad)} rows: row {offenders.listed(bad)}")
     sets = [{one} if isinstance(one, str) else set(one) for one in gold]
     said = [(f"row {row}", label) for row, some in enumerate(sets, 1) for label in sorted(some)]
     offenders.known([label for _, label in said], labels, "gold label", where=[row for row, _ in said])

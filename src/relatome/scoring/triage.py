@@ -38,7 +38,7 @@ from relatome.errors import FormatError, ScoreError, SettingsError
 from relatome.formats.files import shown, writing
 from relatome.formats.jsonvalues import JsonReader
 from relatome.lookup import pick
-from relatome.scoring import binomial
+from relatome.scoring import binomial, offenders
 from relatome.scoring.resampling import Floats
 
 VERSION = 1
@@ -322,10 +322,8 @@ def _scores(scores: Sequence[float] | Floats, noun: str) -> Floats:
         raise ScoreError(f"there are no {noun}s")
     bad = (np.flatnonzero(~((numbers >= 0) & (numbers <= 1))) + 1).tolist()
     if bad:
-        first = ", ".join(map(str, bad[:3])) + (" ..." if len(bad) > 3 else "")
-        raise ScoreError(
-            f"the probabilities of {len(bad):,} {noun}{'s' if len(bad) > 1 else ''} are NaN or outside 0..1: number {first}"
-        )
+        count = f"{len(bad):,} {noun}{'s' if len(bad) > 1 else ''}"
+        raise ScoreError(f"the probabilities of {count} are NaN or outside 0..1: number {offenders.listed(bad)}")
     return numbers
 
 
