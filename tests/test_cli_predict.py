@@ -374,6 +374,24 @@ def test_table_is_for_the_eye(tiny_model: Path, capsys: pytest.CaptureFixture[st
     assert "rows:2" in capsys.readouterr().out
 
 
+def test_the_format_to_write_chooses_among_the_tasks(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("rows.txt").write_text(f"{MARKED}\n{PLAIN}\n", encoding="utf-8")
+    assert main(["predict", str(tiny_model), "rows.txt", "--to", "pubtator", "-o", "out"]) == 0  # pairs, then entities
+    assert [document.id for document in pubtator.read("out")] == ["rows:1", "rows:2"]
+    assert main(["predict", str(tiny_model), str(DATA / "pubtator" / "notes.pubtator"), "--to", "biobert_re"]) == 0
+    assert "the columns are: " in capsys.readouterr().err
+
+
+def test_answers_of_two_heads_are_no_biobert_re(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("rows.txt").write_text(f"{MARKED}\n{PLAIN}\n", encoding="utf-8")
+    assert main(["predict", str(tiny_model), "rows.txt", "--to", "biobert_re"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err == (
+        "relatome: biobert_re has the classes of one head as columns, but rows:2 asks ade-sentence and rows before it "
+        "relations: add --task relation, or write --to jsonl\n"
+    )
+
+
 def test_rows_of_a_text_argument(tiny_model: Path) -> None:
     predictor = load(tiny_model)
     (asked,) = rows.of_text(MARKED, predictor, Wanted())

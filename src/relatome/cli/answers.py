@@ -39,7 +39,7 @@ from relatome.errors import SettingsError
 from relatome.formats.chemprot import EVALUATED
 from relatome.formats.files import writing
 from relatome.lookup import pick
-from relatome.tasks import classification, ner, relation
+from relatome.tasks import TASKS, classification, ner, relation
 from relatome.tasks.example import Head, Pair, Prediction, Sentence, TypedSpan
 
 
@@ -63,11 +63,38 @@ def write(answers: Iterable[Answered], to: str, target: Target) -> int:
     ------
     UnknownNameError
         There is no such format.
-    SettingsError
-        The format is of another task.
     """
     writer = pick(to, WRITERS, "format to write")
-    return writer(_fitting(answers, to), target)
+    return writer(answers, target)
+
+
+def fitting(asked: Iterable[Asked], to: str) -> Iterator[Asked]:
+    """What is asked, refused before it is answered where the format has no place for the answers.
+
+    Raises
+    ------
+    SettingsError
+        The format is of another task, or holds the answers of one head and another was asked before.
+    """
+    tasks, first = holds(to), None
+    for one in asked:
+        first = first or one.head
+        if one.head.task not in tasks:
+            raise SettingsError(
+                [f"{to} is a format of {' and '.join(tasks)}, but these are answers of {one.head.task}: "
+                 f"add --task {tasks[0]}, or write --to jsonl"]
+            )  # fmt: skip
+        if to == "biobert_re" and one.head != first:
+            raise SettingsError(
+                [f"{to} has the classes of one head as columns, but {one.document.id} asks {one.head.name} and rows "
+                 f"before it {first.name}: add --task {first.task}, or write --to jsonl"]
+            )  # fmt: skip
+        yield one
+
+
+def holds(to: str) -> tuple[str, ...]:
+    """The tasks whose answers a format has a place for."""
+    return _TASKS.get(to, tuple(TASKS))
 
 
 def attached(answer: Answered) -> Document:
@@ -108,17 +135,6 @@ def record(answer: Answered, item: Sentence | Pair, prediction: Prediction) -> d
             }  # fmt: skip
     found |= {"text": sentence.text, "start": sentence.start, "end": sentence.start + len(sentence.text)}
     return found | {"windows": prediction.windows, "dropped": prediction.dropped, "model": answer.source}
-
-
-def _fitting(answers: Iterable[Answered], to: str) -> Iterator[Answered]:
-    tasks = _TASKS.get(to)
-    for answer in answers:
-        if tasks is not None and answer.asked.head.task not in tasks:
-            raise SettingsError(
-                [f"{to} is a format of {' and '.join(tasks)}, but these are answers of {answer.asked.head.task}: "
-                 f"add --task {tasks[0]}, or write --to jsonl"]
-            )  # fmt: skip
-        yield answer
 
 
 def _each(answers: Iterable[Answered]) -> Iterator[tuple[Answered, Sentence | Pair, Prediction]]:
@@ -303,9 +319,8 @@ def _flat(text: str) -> str:
     return " ".join(text.replace("\t", " ").splitlines())
 
 
-# The task a format is for, where the input leaves a choice; and the tasks whose answers it can hold.
-TASK_OF = {"conll": "ner", "chemprot": "relation"}
-_TASKS = {
+# The tasks whose answers a format can hold, where not all.
+_TASKS: dict[str, tuple[str, ...]] = {
     "conll": ("ner",),
     "biobert_re": ("relation", "classification"),
     "chemprot": ("relation",),

@@ -77,14 +77,15 @@ def predict(
     )
     with job:
         predictor = load(model, backend=backend)
-        wanted = rows.Wanted(task or answers.TASK_OF.get(chosen), from_, column)
+        tasks = answers.holds(chosen)
+        wanted = rows.Wanted(task or (tasks[0] if len(tasks) == 1 else None), from_, column, tasks)
         if where is None:
             asked = rows.of_text(source, predictor, wanted)
         else:
             on_reject = _raise_positional if chosen == "biobert_re" else job.reject
             asked = rows.of_file(where, predictor, wanted, on_reject)
         target = output if output is not None else sys.stdout
-        answers.write(job.each(_answered(asked, predictor)), chosen, target)
+        answers.write(job.each(_answered(answers.fitting(asked, chosen), predictor)), chosen, target)
     job.report()
     raise typer.Exit(job.code)
 

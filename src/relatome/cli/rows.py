@@ -65,16 +65,19 @@ class Wanted:
         One of ``formats.FORMATS``, ``"lines"`` or ``"tsv"``; ``None`` for what the content suggests.
     column
         Of a table: the name or the 1-based number of the column with the text.
+    tasks
+        Those to choose from where no task is asked for.
     """
 
     task: str | None = None
     format: str | None = None
     column: str | None = None
+    tasks: tuple[str, ...] = tuple(TASKS)
 
 
 def of_text(text: str, predictor: Predictor, wanted: Wanted) -> Iterator[Asked]:
     """A text given as an argument: one row."""
-    yield _row("text", text, predictor, wanted.task)
+    yield _row("text", text, predictor, wanted)
 
 
 def of_file(path: str | Path, predictor: Predictor, wanted: Wanted, on_reject: OnReject) -> Iterator[Asked]:
@@ -99,21 +102,21 @@ def of_file(path: str | Path, predictor: Predictor, wanted: Wanted, on_reject: O
     elif kind == "tsv":
         yield from _of_table(path, predictor, wanted, on_reject)
     else:
-        task = wanted.task or _task(kind, predictor)
         for document in formats.read(path, kind or None, split="line", on_reject=on_reject):
             try:
-                asked = _of_document(document, predictor, task, gold=kind not in _WITHOUT_GOLD)
+                asked = _of_document(document, predictor, wanted, kind)
             except InputError as problem:
                 on_reject(cast(InputError, problem.at(path=shown(path), document=document.id)))
                 continue
             yield asked
 
 
-def _row(identity: str, text: str, predictor: Predictor, task: str | None) -> Asked:
-    tasks = {one.task for one in predictor.heads.values()}
+def _row(identity: str, text: str, predictor: Predictor, wanted: Wanted) -> Asked:
+    task = wanted.task
     if task is None:
+        tasks = _choice(predictor, wanted)
         plain = next((one for one in ("classification", "ner") if one in tasks), "relation")
-        task = "relation" if is_marked(text) else plain
+        task = "relation" if is_marked(text) and "relation" in wanted.tasks else plain
     chosen = head_of(predictor, task)
     if task == "ner" and is_marked(text):
         text = parse_marked(text).sentence.text
@@ -164,14 +167,15 @@ def _tried(
     try:
         if not text.strip():
             raise InputError("the text of this row is empty")
-        yield _row(f"{stem(path)}:{line.number}", text, predictor, wanted.task)
+        yield _row(f"{stem(path)}:{line.number}", text, predictor, wanted)
     except InputError as problem:
         on_reject(cast(InputError, problem.at(path=shown(path), line=line.number)))
 
 
-def _of_document(document: Document, predictor: Predictor, task: str, *, gold: bool) -> Asked:
+def _of_document(document: Document, predictor: Predictor, wanted: Wanted, kind: str) -> Asked:
     if not document.mentions and is_marked(document.text):
-        return _row(document.id, document.text, predictor, None)
+        return _row(document.id, document.text, predictor, wanted)
+    task = wanted.task or _task(kind, predictor, wanted)
     chosen = head_of(predictor, task)
     inputs: Sequence[Any]
     if task == "relation":
@@ -181,7 +185,7 @@ def _of_document(document: Document, predictor: Predictor, task: str, *, gold: b
         inputs = _judged(document, chosen)
     else:
         inputs = tuple(ner.inputs(document))
-    return Asked(document, chosen, tuple(inputs), gold)
+    return Asked(document, chosen, tuple(inputs), gold=kind not in _WITHOUT_GOLD)
 
 
 def _canonical(document: Document, head: Head) -> Document:
@@ -231,9 +235,15 @@ def _judged(document: Document, head: Head) -> tuple[Sentence, ...]:
     return tuple(example.input for example in classification.examples(document, replace(head, name=name)))
 
 
-def _task(kind: str, predictor: Predictor) -> str:
+def _choice(predictor: Predictor, wanted: Wanted) -> list[str]:
+    """The model's tasks that may be asked for; all of them if none may, and whoever writes the answers says so."""
+    tasks: list[str] = list(dict.fromkeys(head.task for head in predictor.heads.values()))
+    return [task for task in tasks if task in wanted.tasks] or tasks
+
+
+def _task(kind: str, predictor: Predictor, wanted: Wanted) -> str:
     """What a corpus file is asked: what a model of one task can do, else what the format is for."""
-    tasks = list(dict.fromkeys(head.task for head in predictor.heads.values()))
+    tasks = _choice(predictor, wanted)
     if len(tasks) == 1:
         return tasks[0]
     fitting = _FORMAT_TASKS.get(kind, "ner")
