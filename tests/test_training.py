@@ -204,6 +204,39 @@ def test_the_resolved_settings_can_be_run_again(world: Path, tmp_path: Path) -> 
     assert again.toml() == first.toml()
 
 
+def test_flags_reach_every_head_and_corpus(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from relatome.cli import main
+
+    flags = ["--encoder", str(world / "encoder"), "--epochs", "0.1", "--loss", "focal", "--smoothing", "0.1"]
+    flags += ["--class-weights", "balanced", "--teacher", str(world / "teacher"), "--precision", "fp32", "--lora", "2"]
+    flags += ["--accumulate", "2", "--gradient-checkpointing", "--freeze", "1", "--average", "0.9", "-q"]
+    more = [
+        "--set",
+        "layer_decay=0.9",
+        "--set",
+        "heads.focus=1",
+        "--set",
+        "data.dev=",
+        "--set",
+        "data.teacher_share = 1.0",
+    ]
+    toy = ["train", "--corpus", str(world / "toy.toml"), "--task", "classification", "-o", str(tmp_path / "run")]
+    assert main([*toy, *flags, *more]) == 0, capsys.readouterr().err
+    found = options.read(tmp_path / "run" / "run.toml")
+    assert (found.lora, found.accumulate, found.freeze, found.average, found.layer_decay) == (2, 2, 1, 0.9, 0.9)
+    assert found.gradient_checkpointing and found.precision == "fp32"
+    head, data = found.heads[0], found.data[0]
+    assert (head.loss, head.smoothing, head.class_weights, head.focus) == ("focal", 0.1, "balanced", 1.0)
+    assert (data.teacher, data.teacher_share, data.dev) == (str(world / "teacher"), 1.0, "")
+    assert checkpoint.load(tmp_path / "run").card["training"]["settings"] == found.json()
+    for said, problem in (
+        ("layer_deca=1", "unknown key 'layer_deca', did you mean 'layer_decay'?"),
+        ("heads.loss=hinge", "loss should be cross-entropy or focal, found 'hinge'"),
+        ("fast", "--set fast: expected KEY=VALUE, as layer_decay=0.9"),
+    ):
+        assert main([*toy, "--set", said]) == 2 and problem in capsys.readouterr().err
+
+
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text(

