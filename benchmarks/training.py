@@ -138,7 +138,7 @@ class Pairs:
         for step in run.steps():
             seconds, pieces = time.perf_counter() - begun, pieces + step.pieces
         rate = taught(run) * run.settings.epochs / seconds
-        return Side(rate, seconds, run.checkpoint, {"pieces/s": round(pieces / seconds)})
+        return Side(rate, seconds, run.checkpoint, {"pieces/s": round(pieces / seconds), "pieces": pieces})
 
     def trainer(
         self, run: Run, *, batch: int, padded: bool = False, steps: int = 0, batches: Sequence[Sequence[Row]] = ()
@@ -342,7 +342,8 @@ def packed(corpus: str, bound: float, options: Options, folder: Path, documents:
     theirs = pairs.learned(pairs.run("marker"))
     ours = pairs.packed
     assert theirs.checkpoint is not None and ours.checkpoint is not None
-    facts = difference(pairs.scored(theirs.checkpoint), pairs.scored(ours.checkpoint))
+    facts = {"their pieces": theirs.facts["pieces"], "our pieces": ours.facts["pieces"]}
+    facts |= difference(pairs.scored(theirs.checkpoint), pairs.scored(ours.checkpoint))
     rates = theirs.pairs_per_second, ours.pairs_per_second
     name = f"one pair a pass (marker), {Path(corpus).stem}"
     yield Line(f"{name}, training", rates[1] / rates[0], *rates, "pairs/s", bound, facts)
