@@ -151,6 +151,25 @@ def test_a_plot_is_whole_and_repeats_to_the_byte(name: str, monkeypatch: pytest.
     assert plot.said and plot.table.rows
 
 
+def test_logarithmic_heights_are_plain_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
+
+    said: list[list[str]] = []
+    save = Figure.savefig
+
+    def saved(figure: Figure, *arguments: Any, **options: Any) -> None:
+        save(figure, *arguments, **options)
+        said.append([label.get_text() for axes in figure.axes for label in axes.get_yticklabels()])
+
+    monkeypatch.setattr(Figure, "savefig", saved)
+    many = [[0.9, 0.1]] * 1500 + [[0.55, 0.45]] * 20
+    bins = calibration.reliability(["a", "b"] * 760, many, labels=["a", "b"])
+    plots.reliability("r", "T", {"model": bins})
+    plots.learning("l", "T", {"a": [(n, 2.0 / n**2) for n in range(1, 40)]}, {})
+    assert {"1", "1,000"} <= set(said[0]) and {"0.01", "1"} <= set(said[1])
+    assert not any("$" in label for labels in said for label in labels)
+
+
 def _settings(matplotlib: Any) -> dict[str, Any]:
     return {name: matplotlib.rcParams[name] for name in matplotlib.rcParams if name != "backend"}
 

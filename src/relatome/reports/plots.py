@@ -169,7 +169,8 @@ def reliability(name: str, title: str, bins: Mapping[str, Sequence[Bin]]) -> Plo
             )  # fmt: skip
             most = max(most, *(one.rows for one in some))
         axes.set(ylabel="share that is right", xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
-        below.set(xlabel="probability of the answer", ylabel="rows", yscale="log", ylim=(0.8, most * 2))
+        below.set(xlabel="probability of the answer", ylabel="rows", ylim=(0.8, most * 2))
+        _logarithmic(below)
         axes.legend(loc="upper left")
         figure.suptitle(title, fontsize=12)
 
@@ -199,7 +200,7 @@ def learning(
             )  # fmt: skip
         positive = [value for points in losses.values() for _, value in points if value > 0]
         if positive and max(positive) / min(positive) > 100:
-            parts[0].set_yscale("log")
+            _logarithmic(parts[0])
             smooth = [one for points in losses.values() for one in _smooth([value for _, value in points]) if one > 0]
             parts[0].set_ylim(min(smooth) / 5, max(positive) * 1.5)
         parts[0].set(ylabel="loss")
@@ -298,6 +299,15 @@ def _own_settings() -> Iterator[None]:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_SETTINGS)  # type: ignore[arg-type]
         yield
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Heights by their logarithm, with plain numbers beside them: matplotlib's own are formulas, and we draw none."""
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _legend(figure: Figure, axes: Axes, count: int) -> None:
