@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +25,8 @@ from relatome.extract import extract
 from relatome.models import checkpoint, heads
 from relatome.predictors.neural import Memory, NeuralPredictor
 from relatome.tasks import relation
-from relatome.tasks.example import NEGATIVE, Argument, Head, Options, Pair, Prediction, Sentence
-from relatome.tasks.pairs import Facts, candidates, reachable
+from relatome.tasks.example import NEGATIVE, Argument, Example, Head, Options, Pair, Prediction, Sentence, TypedSpan
+from relatome.tasks.pairs import Facts, candidates, left_out, reachable
 from relatome.training import mixture
 from relatome.training import settings as options
 from relatome.training.loop import Run
@@ -273,6 +274,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "pooling cannot be cls: a packed head reads the text once, and its first piece is the same for every pair; "
         "use kind marker",
     ),
+    "a ratio of all": (
+        {"negative_ratio": 2.0}, "negative_ratio is 2.0, and negatives are all: choose ratio or hard",
+    ),
+    "no ratio": ({"negatives": "hard"}, "negatives are hard: negative_ratio should be above 0, found 0.0"),
+    "sentences": ({"sentences": -1}, "sentences should be from 0 to 100, found -1"),
     "length": (
         {"pairs": [["Gene"]]}, 'pairs holds ["Gene"], expected [head type, tail type] or [label, head type, tail type]',
     ),
@@ -583,12 +589,141 @@ def test_several_labels_in_transformers_and_without_our_file(tmp_path: Path) -> 
         {"kind": "marker", "markers": "typed", "pooling": "mention", "choice": "multilabel"},
         {"kind": "marker", "markers": "blinded", "pooling": "start"},
         {"markers": "typed", "pooling": "mention", "direction": "both"},
+        {"negatives": "ratio", "negative_ratio": 1.5, "sentences": 2},
     ],
-    ids=lambda chosen: " ".join(chosen.values()),
+    ids=lambda chosen: " ".join(str(value) for value in chosen.values()),
 )
 def test_every_option_can_be_trained_saved_and_scored(world: Path, tmp_path: Path, chosen: dict[str, Any]) -> None:
     predictor = trained(world, tmp_path / "run", **chosen)
     result = evaluate(predictor, str(world / "bound.toml"), task="relation", split="train", resamples=0, clean=False)
     for option, value in chosen.items():
-        if option != "class_weights":
-            assert value in str(result.report.signature["head"])
+        if option not in ("class_weights", "kind"):
+            assert f"{option.replace('_', ' ')} {value}" in str(result.report.signature["head"])
+
+
+# ------------------------------------------------------------------------------------------------ negatives
+
+
+def judged_pairs(*mentions: tuple[str, int], related: frozenset[str] = frozenset(), name: str = "d") -> list[Any]:
+    """Every ordered pair of these mentions of one text, with its gold."""
+    sentence = Sentence(f"{name}#0", name, "x" * 200)
+    places = [Argument(one, start, start + 2, "Gene") for one, start in mentions]
+    found = [Pair(f"{name}:{a.id}-{b.id}", sentence, a, b) for a in places for b in places if a is not b]
+    return [Example(pair, "Bind" if pair.id.split(":")[1] in related else NEGATIVE) for pair in found]
+
+
+def test_hard_negatives_share_a_mention_with_a_relation_or_stand_near() -> None:
+    examples = judged_pairs(("A", 0), ("B", 10), ("C", 90), ("E", 150), ("F", 155), related=frozenset({"A-B", "B-A"}))
+    out = left_out(examples, Options(negatives="hard", negative_ratio=3.0), seed=1)
+    kept = [one.input.id for one in examples if one.gold == NEGATIVE and one.input.id not in out]
+    assert kept == ["d:A-C", "d:B-C", "d:B-E", "d:C-A", "d:C-B", "d:E-B"]  # 80, 90 and 140 characters apart
+    out = left_out(examples, Options(negatives="hard", negative_ratio=7.5), seed=1)
+    assert {"d:E-F", "d:F-E"}.isdisjoint(out) and {"d:C-E", "d:C-F"} <= out
+
+
+def test_a_ratio_of_negatives_is_drawn_by_the_seed_over_the_corpus() -> None:
+    mentions = [(f"M{number}", 3 * number) for number in range(8)]
+    related = frozenset({"M0-M1", "M1-M0"})
+    examples = [one for name in "abc" for one in judged_pairs(*mentions, related=related, name=name)]
+    options = Options(negatives="ratio", negative_ratio=2.0)
+    out = left_out(examples, options, seed=1)
+    negatives = {one.input.id for one in examples if one.gold == NEGATIVE}
+    assert out < negatives and len(negatives - out) == 2 * 6
+    assert left_out(reversed(examples), options, seed=1) == out != left_out(examples, options, seed=2)
+    turned = {":".join((name, "-".join(reversed(pair.split("-"))))) for name, pair in (i.split(":") for i in out)}
+    assert turned == out  # both orders stay or go together
+    assert left_out(examples, Options(), seed=1) == frozenset()
+    assert left_out(examples, replace(options, negative_ratio=1e6), seed=1) == frozenset()
+
+
+def test_what_is_not_taught_is_in_no_row_and_counted(world: Path, tmp_path: Path) -> None:
+    def read(**head: Any) -> tuple[Counter[int], dict[str, Any]]:
+        settings = settings_of(world, direction="both", **head)
+        asked = mixture.heads(settings)
+        made = checkpoint.new(settings.encoder, asked, limit=64)
+        found = mixture.build(settings, asked, made.pieces, made.limit)
+        golds = Counter(int(gold) for row in found.rows[0] for gold in row.targets["relations"])
+        return golds, found.counts["bound train"]
+
+    every, counts = read()
+    assert every == {0: 12, 1: 8, 2: 4} and counts["relations examples"] == 24
+    some, counts = read(negatives="ratio", negative_ratio=0.5)
+    assert some == {0: 6, 1: 8, 2: 4} and counts["relations examples"] == 18
+    assert counts["relations pairs without a relation that are not taught"] == 6
+
+
+# ------------------------------------------------------------------------------------------------ across sentences
+
+FAR = "Aspirin was given. It did nothing. We saw cox rise. Then kinase fell."
+
+
+def far(**more: Any) -> Document:
+    return document("far", FAR, **more)
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [
+        (0, []),
+        (1, ["far:T2-T3 We saw cox rise. Then kinase fell.", "far:T3-T2 We saw cox rise. Then kinase fell."]),
+        (2, ["far:T1-T2 Aspirin was given. It did nothing. We saw cox rise.", "far:T2-T3", "far:T3-T2"]),
+        (3, ["far:T1-T2", f"far:T1-T3 {FAR}", "far:T2-T3", "far:T3-T2"]),
+    ],
+)
+def test_pairs_stand_as_far_apart_as_the_head_asks(most: int, expected: list[str]) -> None:
+    head = replace(
+        BIND, arguments={"INHIBITOR": (("Chemical", "Gene"), ("Gene", "Gene"))}, options=Options(sentences=most)
+    )
+    found = list(candidates(far(), head))
+    assert [pair.id for pair in found] == [one.split(" ")[0] for one in expected]
+    for pair, one in zip(found, expected, strict=True):
+        read = pair.sentence
+        assert one in (pair.id, f"{pair.id} {read.text}")
+        assert FAR[read.start : read.start + len(read.text)] == read.text
+        for argument in (pair.head, pair.tail):
+            assert read.text[argument.start : argument.end] in ("Aspirin", "cox", "kinase")
+
+
+def test_pairs_of_one_sentence_are_read_in_it_alone() -> None:
+    near = list(candidates(BOUND, replace(BIND, options=Options(symmetric=("Bind",), sentences=3))))
+    assert near == list(candidates(BOUND, BIND))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_relations_across_sentences_are_reached_and_extracted(tmp_path: Path, kind: str) -> None:
+    gold = far(relations=(Relation("R1", "INHIBITOR", "T1", "T2"), Relation("R2", "Bind", "T3", "T2")))
+    head = replace(BIND, kind=kind, options=Options(symmetric=("Bind",), sentences=2))
+    assert reachable(gold, replace(head, options=Options(symmetric=("Bind",)))) == (0, 2)
+    assert reachable(gold, head) == (2, 2)
+
+    class Finds(NeuralPredictor):
+        """Finds the three mentions, and every relation."""
+
+        def __init__(self, predictor: NeuralPredictor) -> None:
+            self.__dict__.update(predictor.__dict__)
+            self.heads = {"entities": tiny.ENTITIES, **self.heads}
+
+        def predict(self, requests: Any, memory: Any = None) -> Any:
+            if "entities" not in requests:
+                return super().predict(requests, memory)
+            kinds = {"Aspirin": "Chemical", "cox": "Gene", "kinase": "Gene"}
+            return {
+                "entities": [
+                    Prediction(one.id, tuple(
+                        TypedSpan(one.text.index(word), one.text.index(word) + len(word), kind, 0.9)
+                        for word, kind in kinds.items() if word in one.text
+                    ))
+                    for one in requests["entities"]
+                ]
+            }  # fmt: skip
+
+    predictor = Finds(tiny.predictor(tiny.fresh(tmp_path, [head])))
+    (read,) = extract([Document("far", FAR)], predictor)
+    read.check()
+    answers = predictor.predict({"relations": (asked := list(candidates(read, head)))})["relations"]
+    expected = relation.attach(read, asked, answers, symmetric=("Bind",)).relations
+    assert [(r.type, r.head, r.tail, r.evidence) for r in read.relations] == [
+        (r.type, r.head, r.tail, r.evidence) for r in expected
+    ]
+    (whole,) = extract([Document("far", FAR)], predictor, chunk=20)
+    assert whole.relations == read.relations

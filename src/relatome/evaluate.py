@@ -495,11 +495,13 @@ def _fates(
             cause = budget.SENTENCE
         elif first not in at or second not in at:
             cause = budget.ENTITY
-        elif places[0] != places[1]:
+        elif (apart := _apart(spans, places)) > head.options.sentences:
             together = _around(whole, *first) == _around(whole, *second)
             cause = budget.SENTENCE if together else budget.ACROSS
         elif not fitting:
             cause = budget.TYPES
+        elif apart:  # read in a text of their own
+            cause = budget.OTHER if (first, second) in answered else budget.NEGATIVE
         else:
             assert places[0] is not None
             kept, asked = _asked_about(read, places[0], fitting, head)
@@ -531,6 +533,12 @@ def _may_hold(head: Head, names: Mapping[str, str], kind: str, first: Mention, s
         fits and label != NEGATIVE and names.get(label, label) == kind
         for label, fits in zip(head.labels, may, strict=True)
     )
+
+
+def _apart(spans: Sequence[Span], places: Sequence[Span | None]) -> int:
+    """How many sentences from the one to the other."""
+    first, second = (spans.index(place) for place in places if place is not None)
+    return abs(first - second)
 
 
 def _around(spans: Sequence[Span], start: int, end: int) -> Span | None:

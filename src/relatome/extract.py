@@ -97,6 +97,9 @@ def _read(
                 for (index, pair), answer in zip(found_pairs, answers, strict=True):
                     asked[index].append(pair)
                     related[index].append(answer)
+    for head in heads:
+        if head.task == "relation" and head.options.sentences:  # another text: what is remembered does not help
+            _across(documents, sentences, mentions, predictor, head, asked, related, crowded)
     results = []
     symmetric = {label for head in heads for label in head.options.symmetric}
     for index, document in enumerate(documents):
@@ -115,6 +118,31 @@ def _read(
         }
         results.append(replace(result, meta={**document.meta, "relatome": facts}))
     return results
+
+
+def _across(
+    documents: Sequence[Document],
+    sentences: Sequence[tuple[int, Sentence]],
+    mentions: Sequence[Sequence[Mention]],
+    predictor: NeuralPredictor,
+    head: Head,
+    asked: Sequence[list[Pair]],
+    related: Sequence[list[Prediction]],
+    crowded: list[int],
+) -> None:
+    """Ask about the pairs across sentences, and add to what was asked and answered of each document."""
+    read: list[list[Sentence]] = [[] for _ in documents]
+    for index, sentence in sentences:
+        read[index].append(sentence)
+    for index, document in enumerate(documents):
+        found = []
+        for every in pairs.across(document.text, read[index], mentions[index], head):
+            near, left_out = pairs.nearest(every, MOST_PAIRS)
+            found += near
+            crowded[index] += left_out
+        if found:
+            asked[index].extend(found)
+            related[index].extend(predictor.predict({head.name: found})[head.name])
 
 
 def _slices(sentences: Sequence[tuple[int, Sentence]], chunk: int) -> Iterator[list[tuple[int, Sentence]]]:

@@ -48,11 +48,17 @@ class Options:
     choice
         ``"exclusive"``: one label a pair, the first where the gold has several; ``"multilabel"``: each label is a
         yes or no of its own, and a pair carries all that hold.
+    negatives, negative_ratio
+        Which pairs without a relation were taught: ``"all"``; ``"ratio"``, so many for each pair with one, drawn at
+        random; ``"hard"``, so many, those most like pairs with one (`pairs.left_out`).
+    sentences
+        How many sentences apart the mentions of a pair may stand; what is read of such a pair is all from the first
+        sentence to the last.
 
     Examples
     --------
     >>> str(Options(symmetric=("Bind",)))
-    'markers plain, pooling default, direction listed, symmetric Bind, choice exclusive'
+    'markers plain, pooling default, direction listed, symmetric Bind, choice exclusive, negatives all, sentences 0'
     """
 
     markers: str = "plain"
@@ -60,11 +66,16 @@ class Options:
     direction: str = "listed"
     symmetric: tuple[str, ...] = ()
     choice: str = "exclusive"
+    negatives: str = "all"
+    negative_ratio: float = 0.0
+    sentences: int = 0
 
     def __str__(self) -> str:
         """Every option, for a signature."""
         shown = {name: " ".join(v) or "none" if isinstance(v, tuple) else v for name, v in asdict(self).items()}
         shown["pooling"] = self.pooling or "default"
+        if self.negatives == "all":
+            del shown["negative_ratio"]
         return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
 
     @classmethod
@@ -175,7 +186,7 @@ class Argument(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An ordered candidate: the input of ``relation``. Both arguments lie in ``sentence``."""
+    """An ordered candidate: the input of ``relation``. Both arguments lie in ``sentence``, which may be several."""
 
     id: str
     sentence: Sentence

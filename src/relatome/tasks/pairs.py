@@ -1,6 +1,7 @@
 """Which pairs of mentions are asked about, and what the gold says of each.
 
-A candidate is one *ordered* pair (head, tail) of mentions of one sentence whose types some label of the head allows.
+A candidate is one *ordered* pair (head, tail) of mentions whose types some label of the head allows, in one sentence or,
+where the head asks for it, a few sentences apart.
 Both orders of a pair are two candidates where both are allowed, as they are of a label that holds both ways. Pairs are proposed from the mentions a document
 carries, so the same function serves gold entities (training, gold-entity scores) and predicted ones (extraction).
 """
@@ -8,12 +9,15 @@ carries, so the same function serves gold entities (training, gold-entity scores
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import chain
+from typing import Any
 
 from relatome import sentences
 from relatome.documents import Document, Mention, Span
-from relatome.tasks.example import NEGATIVE, Argument, Head, Options, Pair, Sentence
+from relatome.tasks.example import NEGATIVE, Argument, Example, Head, Options, Pair, Sentence
 
 Types = tuple[tuple[str, str], ...]
 
@@ -49,7 +53,7 @@ def legal(head: Head, head_type: str, tail_type: str) -> tuple[bool, ...]:
 
 
 def candidates(document: Document, head: Head) -> Iterator[Pair]:
-    """Every candidate pair of the document, sentence by sentence, in text order.
+    """Every candidate pair of the document, sentence by sentence, in text order; then those across sentences.
 
     A document that came as one judged pair (``meta["pair"]``, its two mentions' ids) has that one only: of two mentions
     of one type the other order was not judged.
@@ -57,11 +61,45 @@ def candidates(document: Document, head: Head) -> Iterator[Pair]:
     judged = document.meta.get("pair")
     mentions = sorted(document.mentions, key=lambda mention: mention.start)
     starts = [mention.start for mention in mentions]
-    for number, (start, end) in enumerate(sentences.of(document)):
-        sentence = Sentence(f"{document.id}#{number}", document.id, document.text[start:end], start)
-        for pair in of_sentence(sentence, mentions[bisect_left(starts, start) : bisect_left(starts, end)], head):
-            if judged is None or [pair.head.id, pair.tail.id] == list(judged):
-                yield pair
+    read = [
+        Sentence(f"{document.id}#{number}", document.id, document.text[start:end], start)
+        for number, (start, end) in enumerate(sentences.of(document))
+    ]
+    found = [
+        list(of_sentence(one, mentions[bisect_left(starts, one.start) : bisect_left(starts, _end(one))], head))
+        for one in read
+    ]
+    for pair in chain.from_iterable((*found, *across(document.text, read, mentions, head))):
+        if judged is None or [pair.head.id, pair.tail.id] == list(judged):
+            yield pair
+
+
+def across(text: str, read: Sequence[Sentence], mentions: Iterable[Mention], head: Head) -> Iterator[list[Pair]]:
+    """The candidate pairs of each two sentences of a document that stand as near as the head's ``sentences`` asks.
+
+    Parameters
+    ----------
+    text
+        The document's; what is read of a pair is the part from the first of its sentences to the second.
+    read
+        All sentences of the document, in order.
+    mentions
+        In the document's coordinates.
+    """
+    most = head.options.sentences
+    if not most:
+        return
+    types = allowed(head)
+    every = list(mentions)
+    inside = [[m for m in every if one.start <= m.start and m.end <= _end(one)] for one in read]
+    for number, first in enumerate(read):
+        for other in range(number + 1, min(number + most + 1, len(read))):
+            span = text[first.start : _end(read[other])]
+            both = Sentence(f"{first.document}#{number}-{other}", first.document, span, first.start)
+            orders = (pair for a in inside[number] for b in inside[other] for pair in ((a, b), (b, a)))
+            found = [_pair(both, a, b) for a, b in orders if (a.type, b.type) in types]
+            if found:
+                yield found
 
 
 def of_sentence(sentence: Sentence, mentions: Iterable[Mention], head: Head) -> Iterator[Pair]:
@@ -162,6 +200,57 @@ def reachable(document: Document, head: Head) -> tuple[int, int]:
     )
     total = sum(len(set(labels)) for table in (facts.mention, facts.concept) for labels in table.values())
     return reached, total
+
+
+def left_out(found: Iterable[Example[Pair, Any]], options: Options, *, seed: int) -> frozenset[str]:
+    """The ids of the pairs without a relation that are not taught, of all pairs of a corpus.
+
+    They are drawn once a run, by its seed: what an epoch reads is then known beforehand, a run that goes on reads the
+    same, and a pair that is not taught costs nothing. Both orders of a pair stay or go together.
+
+    ``"hard"`` keeps those of which a mention stands in a relation with another one first, then those whose mentions
+    stand nearest: both are what a model takes for a relation, and no model has to be asked for it.
+    """
+    if options.negatives == "all":
+        return frozenset()
+    related: set[tuple[str, str]] = set()
+    negatives: dict[tuple[str, str, str], list[Pair]] = {}
+    positives = 0
+    for one in found:
+        pair, document = one.input, one.input.sentence.document
+        if one.gold in (NEGATIVE, ()):
+            first, second = sorted((pair.head.id, pair.tail.id))
+            negatives.setdefault((document, first, second), []).append(pair)
+        else:
+            positives += 1
+            related |= {(document, pair.head.id), (document, pair.tail.id)}
+
+    def rank(key: tuple[str, str, str]) -> tuple[bool, int, bytes]:
+        drawn = blake2b(repr((seed, key)).encode(), digest_size=8).digest()
+        if options.negatives == "ratio":
+            return False, 0, drawn
+        document, first, second = key
+        pair = negatives[key][0]
+        like = (document, first) in related or (document, second) in related
+        return not like, abs(pair.head.start - pair.tail.start), drawn
+
+    room = round(options.negative_ratio * positives)
+    out: set[str] = set()
+    for key in sorted(negatives, key=rank):
+        orders = negatives[key]
+        room -= len(orders)
+        if room < 0:
+            out |= {pair.id for pair in orders}
+    return frozenset(out)
+
+
+def _pair(sentence: Sentence, first: Mention, second: Mention) -> Pair:
+    name = f"{sentence.document}:{first.id}-{second.id}"
+    return Pair(name, sentence, _argument(first, sentence.start), _argument(second, sentence.start))
+
+
+def _end(sentence: Sentence) -> int:
+    return sentence.start + len(sentence.text)
 
 
 def _argument(mention: Mention, start: int) -> Argument:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import tee
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,12 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
         taught = [table[name] for name in item.heads]
         card, exhaustive = _card(item), _exhaustive(item)
         rows, lessons, seen = [], [], {"documents": 0, "rows": 0, **{f"{head.name} examples": 0 for head in taught}}
-        for document in documents(item, held_out):
+        found = documents(item, held_out)
+        untaught: dict[str, frozenset[str]] = {}
+        if any(head.options.negatives != "all" for head in taught):
+            found, again = tee(found)
+            untaught = _negatives(list(again), taught, settings.seed, seen)
+        for document in found:
             seen["documents"] += 1
             unjudged = tuple(document.meta.get("unjudged", ()))  # a merged corpus: labels this row cannot deny
             name = f"{card.name} ({', '.join(item.types)})" if item.types else card.name
@@ -85,7 +91,7 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
             for head in taught:
                 if (source, head.name) not in mixture.annotated:
                     mixture.annotated[source, head.name] = annotated(card, head, unjudged, exhaustive)
-            lessons.append(_lesson(document, taught, pieces, limit, seen))
+            lessons.append(_lesson(document, taught, pieces, limit, seen, untaught))
             for row in lessons[-1].rows:
                 row.source, row.document = source, document.id
                 for head in taught:
@@ -149,8 +155,33 @@ def _unjudged(targets: Targets, judged: Mask) -> None:
     targets[:, ~judged] = IGNORED
 
 
-def _lesson(document: Document, taught: Sequence[Head], pieces: WordPieces, limit: int, seen: dict[str, int]) -> Lesson:
-    examples = {head.name: list(TASKS[head.task].examples(document, head)) for head in taught}
+def _negatives(
+    found: Sequence[Document], taught: Sequence[Head], seed: int, seen: dict[str, int]
+) -> dict[str, frozenset[str]]:
+    """By head, the pairs without a relation that are not taught."""
+    left: dict[str, frozenset[str]] = {}
+    for head in taught:
+        if head.options.negatives != "all":
+            examples = (one for document in found for one in TASKS[head.task].examples(document, head))
+            left[head.name] = pairs.left_out(examples, head.options, seed=seed)
+            seen[f"{head.name} pairs without a relation that are not taught"] = len(left[head.name])
+    return left
+
+
+def _lesson(
+    document: Document,
+    taught: Sequence[Head],
+    pieces: WordPieces,
+    limit: int,
+    seen: dict[str, int],
+    untaught: Mapping[str, Collection[str]],
+) -> Lesson:
+    examples = {
+        head.name: [
+            one for one in TASKS[head.task].examples(document, head) if one.input.id not in untaught.get(head.name, ())
+        ]
+        for head in taught
+    }
     inputs = {name: [example.input for example in found] for name, found in examples.items()}
     rows, _ = encode([(head, inputs[head.name]) for head in taught], pieces, limit=limit)
     for head in taught:
@@ -210,6 +241,7 @@ def _options(wanted: HeadSettings, labels: Sequence[str], by_card: Sequence[str]
     return Options(
         markers=wanted.markers, pooling=wanted.pooling, direction=wanted.direction,
         symmetric=tuple(label for label in labels if label in named), choice=wanted.choice,
+        negatives=wanted.negatives, negative_ratio=wanted.negative_ratio, sentences=wanted.sentences,
     )  # fmt: skip
 
 

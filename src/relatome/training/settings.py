@@ -67,6 +67,11 @@ class HeadSettings:
         Relations only: labels that hold both ways; ``"card"`` stands for those the cards say so of.
     choice
         Relations only: ``"exclusive"``, a pair has one label; ``"multilabel"``, each label is a yes or no of its own.
+    negatives, negative_ratio
+        Relations only, which pairs without a relation are taught: ``"all"``; ``"ratio"``, so many for each pair with one,
+        drawn by the run's seed; ``"hard"``, so many, those most like pairs with one.
+    sentences
+        Relations only: how many sentences apart the mentions of a pair may stand.
     """
 
     name: str
@@ -84,6 +89,9 @@ class HeadSettings:
     direction: str = "listed"
     symmetric: tuple[str, ...] = (CARD,)
     choice: str = "exclusive"
+    negatives: str = "all"
+    negative_ratio: float = 0.0
+    sentences: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -474,6 +482,14 @@ def _pair_options(head: HeadSettings) -> list[str]:
     for name, values in PAIR_OPTIONS.items():
         if values and getattr(head, name) not in values:
             problems.append(f"{name} should be {' or '.join(filter(None, values))}, found {getattr(head, name)!r}")
+    if head.negatives == "all" and head.negative_ratio:
+        problems.append(f"negative_ratio is {head.negative_ratio}, and negatives are all: choose ratio or hard")
+    if head.negatives != "all" and not head.negative_ratio > 0:
+        problems.append(
+            f"negatives are {head.negatives}: negative_ratio should be above 0, found {head.negative_ratio}"
+        )
+    if not 0 <= head.sentences <= 100:
+        problems.append(f"sentences should be from 0 to 100, found {head.sentences}")
     kind = head.kind or TASKS["relation"].HEADS[0]
     if kind == "packed" and head.markers == "blinded":
         why = "a packed head reads the text once for all of its pairs, and each pair hides other mentions"
@@ -495,6 +511,9 @@ PAIR_OPTIONS: dict[str, tuple[str, ...]] = {
     "direction": ("listed", "both"),
     "symmetric": (),
     "choice": ("exclusive", "multilabel"),
+    "negatives": ("all", "ratio", "hard"),
+    "negative_ratio": (),
+    "sentences": (),
 }
 """The options of relation heads, with the words that are allowed where not all are."""
 
