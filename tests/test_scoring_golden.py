@@ -188,6 +188,15 @@ def test_command_prints_the_one_shape(name, capsys):
     assert out == measured(name).report(resamples=20).json() + "\n"
 
 
+def test_intervals_may_be_bca(capsys):
+    arguments = [*command("ner"), "--json", "--resamples", "200"]
+    assert main([*arguments, "--interval", "bca"]) == 0
+    out, _ = capsys.readouterr()
+    assert out == measured("ner").report(resamples=200, method="bca").json() + "\n" and "BCa bootstrap" in out
+    assert main([*arguments, "--interval", "bcaa"]) == 2
+    assert "unknown interval method 'bcaa': did you mean 'bca'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_command_prints_a_table(name, capsys):
     assert main([*command(name), "--resamples", "20"]) == 0

@@ -37,6 +37,7 @@ def score(
     ] = None,
     resamples: Annotated[int, typer.Option(help="Of the bootstrap intervals; 0 gives none.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    interval: Annotated[str, typer.Option(help="percentile, or bca: corrected for bias and skew.")] = "percentile",
     labels: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="re-eval, classification: every label there is, in order.")
     ] = None,
@@ -74,10 +75,12 @@ def score(
     from relatome.errors import SettingsError
     from relatome.lookup import pick
     from relatome.scoring import SCORERS
+    from relatome.scoring.resampling import METHODS
 
     module = pick(scorer, {name: found for name, found in SCORERS.items() if hasattr(found, "read")}, "scorer of files")
     if not predicted:
         raise SettingsError(["--predicted is needed: the file to score"])
+    pick(interval, METHODS, "interval method")
     texts = getattr(module, "TEXTS", {})
     chosen = format_ or ("json" if as_json else "table")
     pick(chosen, {**dict.fromkeys(_OTHERS), **texts}, f"output format of {scorer}")
@@ -89,7 +92,7 @@ def score(
     if chosen in texts:
         sys.stdout.write(texts[chosen](**arguments))
         return
-    report: Report = module.measure(**arguments).report(resamples=resamples, seed=seed)
+    report: Report = module.measure(**arguments).report(resamples=resamples, seed=seed, method=interval)
     if chosen == "json":
         sys.stdout.write(report.json() + "\n")
     else:
