@@ -5,10 +5,12 @@ The corpus is invented (that of ``test_training``), the encoder random.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -21,10 +23,11 @@ import torch
 from safetensors.torch import load_file
 
 from relatome.cli import main
-from relatome.errors import TrainingError
+from relatome.errors import SettingsError, TrainingError
 from relatome.formats import jsonl
 from relatome.models import checkpoint
 from relatome.training import run as running
+from relatome.training import search
 from relatome.training import settings as options
 from relatome.training.lock import FILE, Lock
 from relatome.training.loop import Run
@@ -372,3 +375,157 @@ def test_divided_weights_are_refused(
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("relatome: FSDP divides the weights among devices, and an encoder of this library fits ")
     assert not (tmp_path / "run").exists()
+
+
+# ------------------------------------------------------------------------------------------------ several seeds, a search
+
+
+def test_several_seeds_are_runs_of_their_own_and_are_scored_together(
+    made: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "runs"
+    assert main(["train", "run.toml", "-o", str(folder), "--seeds", "3,4", "--quiet"]) == 0
+    assert weights(folder / "seed-3") == weights(whole) != weights(folder / "seed-4")
+    capsys.readouterr()
+    assert main(["train", "run.toml", "-o", str(folder), "--seeds", "3,4"]) == 0
+    assert capsys.readouterr().err.count("finished before") == 2
+    asked = ["--corpus", "toy.toml", "--split", "dev", "--task", "classification", "--resamples", "50"]
+    predictions = tmp_path / "predictions"
+    assert main(["evaluate", str(folder), *asked, "--json", "--predictions", str(predictions)]) == 0
+    found = json.loads(capsys.readouterr().out)
+
+    def scores(report: dict[str, Any]) -> dict[tuple[str, str | None], dict[str, Any]]:
+        return {(one["name"], one["class"]): one for one in report["scores"]}
+
+    seeds = [scores(one) for one in found["beside"] if one["what"] in (f"{folder}/seed-3", f"{folder}/seed-4")]
+    assert len(seeds) == 2 and found["signature"]["seeds"] == 2
+    for key, one in scores(found).items():
+        if not key[0].endswith(" sd of seeds"):
+            values = [seed[key]["value"] for seed in seeds]
+            if None not in values:
+                assert one["value"] == pytest.approx(statistics.mean(values)), key
+                spread = scores(found)[f"{key[0]} sd of seeds", key[1]]["value"]
+                assert spread == pytest.approx(statistics.stdev(values)) and one["low"] <= one["value"] <= one["high"]
+    assert sorted(file.name for file in predictions.iterdir()) == ["seed-3.jsonl", "seed-4.jsonl"]
+    assert main(["evaluate", str(folder), *asked]) == 0
+    assert "runs, mean of 2 seeds on toy dev" in " ".join(capsys.readouterr().out.split())
+
+
+def test_seeds_that_are_no_numbers(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "run.toml", "--seeds", "1,two"]) == 2
+    assert "expected numbers with commas between, as 1,2,3" in capsys.readouterr().err
+
+
+SPACE = """\
+minutes = 5
+trials = 3
+seed = 2
+
+[space]
+learning_rate = { low = 1e-4, high = 1e-2, log = true }
+epochs = [0.2, 0.4]
+"heads.harm.weight" = { low = 0.5, high = 2.0 }
+"""
+
+
+def test_a_search_that_was_stopped_ends_as_the_unbroken_one(made: Path, tmp_path: Path) -> None:
+    settings = options.read(made / "run.toml")
+    (made / "space.toml").write_text(SPACE, encoding="utf-8")
+    space = search.read(made / "space.toml", settings)
+    expected = list(search.search(settings, space, tmp_path / "whole"))
+    assert len(expected) == 3 and {one.state for one in expected} == {"whole"}
+    assert len({one.values["learning_rate"] for one in expected}) == 3
+
+    def stopped(run: Run) -> Iterator[Any]:
+        for number, step in enumerate(running.train(run)):
+            yield step
+            if number == 0 and run.folder.name == "0001":
+                run.save()
+                raise KeyboardInterrupt
+
+    told = []
+    with pytest.raises(KeyboardInterrupt):
+        for one in search.search(settings, space, tmp_path / "broken", steps=stopped):
+            told.append(one)
+    assert len(told) == 1 and (tmp_path / "broken" / "trials" / "0001" / "resume.pt").is_file()
+    told += search.search(settings, space, tmp_path / "broken")
+    assert [(one.values, one.score, one.steps) for one in told] == [(e.values, e.score, e.steps) for e in expected]
+    best, place = search.best(tmp_path / "broken")
+    assert best.score == max(one.score or 0 for one in expected)
+    assert weights(place) == weights(search.best(tmp_path / "whole")[1])
+    assert options.read(tmp_path / "broken" / "run.toml") == options.read(place / "run.toml")
+    models = [file.parent.name for file in (tmp_path / "broken").glob("trials/*/model.safetensors")]
+    assert models == [place.name]
+    table = (tmp_path / "broken" / search.TABLE).read_text(encoding="utf-8").splitlines()
+    assert table[0].split("\t")[:3] == ["trial", "state", "dev"] and len(table) == 4
+    assert list(search.search(settings, space, tmp_path / "broken")) == []
+    other = dataclasses.replace(space, seed=9)
+    with pytest.raises(TrainingError, match="this folder holds another search"):
+        list(search.search(settings, other, tmp_path / "broken"))
+
+
+def test_poor_trials_end_early_failed_ones_are_told_and_the_budget_is_kept(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores are told by the test: every trial but the first is worse at its first scoring than those before."""
+    settings = options.read(made / "run.toml", {"evaluate_every": 1, "epochs": 0.6})
+    space = search.Space({"learning_rate": search.Range(1e-4, 1e-3)}, minutes=5, trials=7)
+
+    def steps(run: Run) -> Iterator[Any]:
+        if run.folder.name == "0001":
+            raise TrainingError("the loss is nan")
+        for step in running.train(run):
+            run.best = 1 / (1 + int(run.folder.name))
+            yield dataclasses.replace(step, scores={"mean": run.best})
+
+    found = list(search.search(settings, space, tmp_path / "a", steps=steps))
+    assert [one.state for one in found] == [
+        "whole", "failed: the loss is nan", "whole", "whole", "whole", "ended early", "ended early",
+    ]  # fmt: skip
+    assert found[5].steps == 1 < found[4].steps
+    assert search.best(tmp_path / "a")[0].number == 0
+    short = dataclasses.replace(space, minutes=1e-6, trials=0)
+    with pytest.raises(TrainingError, match="no trial came to its end \\(give the search more minutes"):
+        list(search.search(settings, short, tmp_path / "b", steps=steps))
+    assert [one.state for one in search.trials(tmp_path / "b")] == ["out of time"]
+
+
+def test_a_space_with_mistakes_tells_them_all_with_their_lines(made: Path, tmp_path: Path) -> None:
+    settings = options.read(made / "run.toml")
+    file = tmp_path / "space.toml"
+    file.write_text(
+        'minute = 3\ntrials = "many"\n[space]\nlearning_rte = [1e-3]\nepochs = { low = 3, high = 1 }\nclip = []\n'
+        'seed = ["a"]\n"heads.hurt.weight" = [1.0]\nlearning_rate = { low = 0.0, high = 1.0, log = true }\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(SettingsError) as caught:
+        search.read(file, settings)
+    told = caught.value.problems
+    assert [one.split(": ")[0] for one in told] == [
+        "minutes is missing",
+        *(f"line {n}" for n in (1, 2, 4, 5, 6, 7, 8, 9)),
+    ]
+    assert "did you mean 'learning_rate'" in told[3] and "NAME one of entities, relations, harm" in told[7]
+
+
+def test_a_search_needs_dev(made: Path, tmp_path: Path) -> None:
+    settings = options.read(edited(made, "blind.toml", ('dev = "dev"\n', "")))
+    with pytest.raises(TrainingError, match="a search chooses by dev"):
+        next(search.search(settings, search.Space({"seed": (1, 2)}, minutes=1), tmp_path))
+
+
+# ------------------------------------------------------------------------------------------------ before it starts
+
+
+def test_a_dry_run_measures_and_leaves_nothing(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "run.toml", "-o", str(tmp_path / "run"), "--dry-run", "--json"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert found["steps"] == 10 and found["scorings"] == 2 and found["documents"] == found["sampled"] == 9
+    assert 0 < found["typical"]["seconds"] <= found["training_seconds"]
+    assert found["largest"]["rows"] * found["largest"]["width"] <= 256
+    run = running.planned(options.read(made / "run.toml"), tmp_path / "run")
+    exact = sum(row.pieces for rows in run.mixture.rows for row in rows) * 2
+    assert found["pieces"] == exact and 100 < found["memory"] < 20_000
+    assert "measured on this machine as it is now: 3 steps each of a typical batch" in err and "MiB of memory" in err
+    assert not list(tmp_path.iterdir())

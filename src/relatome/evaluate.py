@@ -14,6 +14,7 @@ published split of ADE, hardly any row is clean, so the rows whose sentence is o
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -29,11 +30,11 @@ from relatome.extract import MOST_PAIRS, extract
 from relatome.lookup import pick
 from relatome.predictors import BASELINES
 from relatome.predictors.texts import Predictor, head_of
-from relatome.scoring import SCORERS, budget
+from relatome.scoring import SCORERS, budget, comparison, paired
 from relatome.scoring.budget import Budget, Fate
 from relatome.scoring.examples import Examples, Row
 from relatome.scoring.published import Published, attach
-from relatome.scoring.score import Report
+from relatome.scoring.score import Report, Score
 from relatome.spans import align, longest_first, spans_to_tags
 from relatome.tasks import TASKS, classification, ner, pairs, relation
 from relatome.tasks.example import NEGATIVE, Head, Pair, Prediction, Sentence, TypedSpan
@@ -159,6 +160,39 @@ def evaluate(
         evaluation.budget = evaluation.budget.signed({**signature, "part": "all", "entities": "predicted"})
     evaluation.predictions = replace(evaluation.predictions, signature=evaluation.report.signature)
     return evaluation
+
+
+def over_seeds(results: Sequence[Evaluation], *, resamples: int = 1000, seed: int = 0) -> Evaluation:
+    """Several seeds of one run as one evaluation: means, intervals that hold both variances, deviations between seeds.
+
+    Each score's interval is normal, from what the choice of the test documents is worth to the mean and from what the
+    choice of so many seeds is (``scoring.paired.over_seeds``); ``f1 sd of seeds`` is the standard deviation of one seed.
+
+    Parameters
+    ----------
+    results
+        Of the seeds, on the same examples.
+    resamples, seed
+        Of the bootstrap.
+
+    Raises
+    ------
+    ScoreError
+        They are not on the same examples.
+    """
+    known = {(one.name, one.class_) for one in results[0].report.scores}
+    measures = [comparison.measure(one.predictions) for one in results]
+    found = [
+        one for one in paired.over_seeds(measures, resamples=resamples, seed=seed) if (one.name, one.class_) in known
+    ]
+    scores = [Score(one.name, one.class_, one.mean, one.low, one.high, one.support) for one in found]
+    scores += [Score(f"{one.name} sd of seeds", one.class_, one.sd, math.nan, math.nan, one.support) for one in found]
+    signature = {
+        **results[0].report.signature, "seeds": len(results), "resamples": resamples, "seed": seed,
+        "interval": "normal, of sampling and seeds, 95%",
+        "model": ", ".join(str(one.report.signature["model"]) for one in results),
+    }  # fmt: skip
+    return Evaluation(Report(tuple(scores), signature), facts=dict(results[0].facts))
 
 
 def as_json(

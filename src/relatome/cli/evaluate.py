@@ -70,6 +70,7 @@ def evaluate(
         raise SettingsError([f"--corpus is needed, one of {', '.join(corpora.names())}"])
     found = corpora.load(corpus)
     results: list[tuple[str, Evaluation]] = []
+    views: list[str | None] = []
     wanted: list[str | None] = [*(one.strip() for one in (split_protocol or "").split(",") if one.strip())] or [None]
     for name, protocol in dict.fromkeys(one for view in wanted for one in _all(models, found.card.protocols, view)):
         predictor = load(name, backend=backend if name == "default" or not name.endswith(BASELINES) else "auto")
@@ -78,6 +79,8 @@ def evaluate(
             resamples=resamples, seed=seed,
         )  # fmt: skip
         results.append((name, result))
+        views.append(protocol)
+    results = _with_seeds(results, views, resamples=resamples, seed=seed)
     if examples is not None:
         with examples.open("w", encoding="utf-8") as handle:
             for name, result in results:
@@ -85,8 +88,13 @@ def evaluate(
     if predictions is not None:
         from relatome.scoring import examples as files
 
-        saved = asked(results)[1].predictions
-        files.write(saved.rows, predictions, scorer=saved.scorer, options=saved.options, signature=saved.signature)
+        name, first = asked(results)
+        seeds = [(one, result) for one, result in results if Path(one).parent == Path(name) and _is_seed(Path(one))]
+        if seeds:
+            predictions.mkdir(parents=True, exist_ok=True)
+        for one, result in seeds or [(name, first)]:
+            saved, file = result.predictions, predictions / f"{Path(one).name}.jsonl" if seeds else predictions
+            files.write(saved.rows, file, scorer=saved.scorer, options=saved.options, signature=saved.signature)
     if as_json:
         document = shape(results, published=known, wall_seconds=time.monotonic() - begun)
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
@@ -101,13 +109,47 @@ def _all(models: list[str], protocols: Any, wanted: str | None) -> list[tuple[st
     found: list[tuple[str, str | None]] = []
     for name in models:
         folder = Path(name)
-        inner = [protocol for protocol in protocols if (folder / protocol / "model.safetensors").is_file()]
-        runs = [(folder / protocol, protocol) for protocol in sorted(inner, key=lambda one: one != wanted)]
-        for place, protocol in runs or [(folder, wanted)]:
-            baselines = [place / one for one in BASELINES if name != "default"]
-            found += [(str(one), protocol) for one in baselines if (one / "relatome.json").is_file()]
-            found.append((name if not runs else str(place), protocol))
+        inner = [protocol for protocol in protocols if _runs(folder / protocol)]
+        views = [(folder / protocol, protocol) for protocol in sorted(inner, key=lambda one: one != wanted)]
+        for place, protocol in views or [(folder, wanted)]:
+            for run in _runs(place) or [place]:
+                baselines = [run / one for one in BASELINES if name != "default"]
+                found += [(str(one), protocol) for one in baselines if (one / "relatome.json").is_file()]
+                found.append((name if run == folder else str(run), protocol))
     return found
+
+
+def _runs(folder: Path) -> list[Path]:
+    """The run in a folder, or those of its seeds."""
+    if (folder / "model.safetensors").is_file():
+        return [folder]
+    inner = [one for one in folder.glob("seed-*") if _is_seed(one) and (one / "model.safetensors").is_file()]
+    return sorted(inner, key=lambda one: int(one.name.removeprefix("seed-")))
+
+
+def _is_seed(folder: Path) -> bool:
+    return folder.name.removeprefix("seed-").isdecimal() and folder.name.startswith("seed-")
+
+
+def _with_seeds(
+    results: list[tuple[str, Evaluation]], views: list[str | None], *, resamples: int, seed: int
+) -> list[tuple[str, Evaluation]]:
+    """The results, and before those of a run's several seeds what they say together."""
+    from relatome.evaluate import over_seeds
+
+    groups: dict[tuple[Path, str | None], list[int]] = {}
+    for number, ((name, _), view) in enumerate(zip(results, views, strict=True)):
+        if _is_seed(Path(name)):
+            groups.setdefault((Path(name).parent, view), []).append(number)
+    together = {
+        inner[0]: (str(place), over_seeds([results[number][1] for number in inner], resamples=resamples, seed=seed))
+        for (place, _), inner in groups.items() if len(inner) > 1
+    }  # fmt: skip
+    shown: list[tuple[str, Evaluation]] = []
+    for number, one in enumerate(results):
+        shown += [together[number]] if number in together else []
+        shown.append(one)
+    return shown
 
 
 def _show(results: list[tuple[str, Evaluation]], published: Sequence[Published] = ()) -> None:
@@ -163,7 +205,8 @@ def _table(
     from rich.table import Table
 
     signature = report.signature
-    title = f"{name} on {signature['corpus']} {signature['split']} ({signature['protocol']} split)"
+    over = f", mean of {signature['seeds']} seeds" if "seeds" in signature else ""
+    title = f"{name}{over} on {signature['corpus']} {signature['split']} ({signature['protocol']} split)"
     entities = f", {signature['entities']} entities" if "entities" in signature else ""
     table = Table(
         title=title + (f", {part}" if part else entities),
@@ -175,6 +218,9 @@ def _table(
     table.add_column("class", no_wrap=True)
     for column in ("prec.", "recall", "f1", "95 % of f1", "support"):
         table.add_column(column, justify="right", no_wrap=True)
+    seeds = "seeds" in signature
+    if seeds:
+        table.add_column("sd of seeds", justify="right", no_wrap=True)
     known = {key: value for one in reversed(published) for key, value in one.scores.items()}
     if any(key[0] == "f1" for key in known):
         table.add_column("published", justify="right", no_wrap=True)
@@ -191,7 +237,8 @@ def _table(
         theirs = [_number(known.get(("f1", str(row["class"]))))] if any(key[0] == "f1" for key in known) else []
         table.add_row(
             str(row["class"]), *(_number(row.get(key)) for key in ("precision", "recall", "f1")),
-            _interval(row.get("f1 low"), row.get("f1 high")), str(row["support"]), *theirs, *cells,
+            _interval(row.get("f1 low"), row.get("f1 high")), str(row["support"]),
+            *([_number(row.get("f1 sd of seeds"))] if seeds else []), *theirs, *cells,
         )  # fmt: skip
     console.print(table)
     for row, beside in plain:

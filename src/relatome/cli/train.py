@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -64,7 +65,16 @@ def train(
             help="Any other key of a run file, as layer_decay=0.9; heads.KEY for every head, data.KEY for every corpus.",
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do not train.")] = False,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Several, as 1,2,3: a run each, in folders of their own; evaluate takes them together."),
+    ] = None,
+    search: Annotated[
+        Path | None, typer.Option(metavar="SPACE.toml", help="Search these settings for the best on dev.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, how long it takes and in how much memory.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Progress as JSON lines on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -93,25 +103,41 @@ def train(
             "ACCELERATE_USE_CPU=true accelerate launch --multi_gpu --num_processes N -m relatome train ...",
             quiet,
         )
-    protocols = [name.strip() for name in (split_protocol or "").split(",") if name.strip()]
+    if search is not None:
+        _search(settings, search, output, as_json=as_json, quiet=quiet)
+        return
+    protocols = _list(split_protocol)
     for protocol in protocols or [""]:
         chosen = running.with_protocol(settings, protocol) if protocol else settings
         folder = output / protocol if len(protocols) > 1 else output
-        if len(protocols) > 1 and running.finished(folder):
-            _say(f"{folder}: finished before", quiet)
-            continue
+        _train(chosen, folder, seeds=_seeds(seeds), dry_run=dry_run, as_json=as_json, quiet=quiet)
+
+
+def _train(
+    settings: Settings, folder: Path, *, seeds: tuple[int, ...], dry_run: bool, as_json: bool, quiet: bool
+) -> None:
+    """One run, or one for each seed in folders of their own; those that are finished are left as they are."""
+    from relatome.training import run as running
+
+    for seed in seeds or (settings.seed,):
+        chosen = dataclasses.replace(settings, seed=seed)
+        place = folder / f"seed-{seed}" if seeds else folder
         if dry_run:
-            _say(_plan(running.planned(chosen, folder)), quiet)
+            run = running.planned(chosen, place)
+            _say(_plan(run), quiet)
+            _forecast(run, times=len(seeds) or 1, as_json=as_json, quiet=quiet)
+            return
+        if seeds and running.finished(place):
+            _say(f"{place}: finished before", quiet)
             continue
-        run = running.prepare(chosen, folder)
+        run = running.prepare(chosen, place)
         quiet = quiet or not run.first
         _say(_plan(run), quiet)
-        with _stoppable(run):
-            _follow(run, as_json=as_json and run.first, quiet=quiet)
-        if not run.first:
-            continue
-        fitted = running.baseline(chosen, folder)
-        _say(f"the model is in {folder}" + (f", its baseline in {fitted}" if fitted else ""), quiet)
+        for _ in _followed(run, as_json=as_json, quiet=quiet):
+            pass
+        if run.first:
+            fitted = running.baseline(chosen, folder)
+            _say(f"the model is in {place}" + (f", its baseline in {fitted}" if fitted else ""), quiet)
 
 
 def _settings(run_file: Path | None, flags: dict[str, Any], corpus: list[str], task: str, head: str) -> Settings:
@@ -179,7 +205,73 @@ def _plan(run: Run) -> str:
     return "\n".join(lines)
 
 
-def _follow(run: Run, *, as_json: bool, quiet: bool) -> None:
+def _list(given: str | None) -> list[str]:
+    return [part.strip() for part in (given or "").split(",") if part.strip()]
+
+
+def _seeds(given: str | None) -> tuple[int, ...]:
+    found = dict.fromkeys(_list(given))
+    if not all(one.isdecimal() for one in found):
+        raise typer.BadParameter("expected numbers with commas between, as 1,2,3", param_hint="--seeds")
+    return tuple(map(int, found))
+
+
+def _forecast(run: Run, *, times: int, as_json: bool, quiet: bool) -> None:
+    """What the run will take, and how that is known."""
+    from relatome.training.forecast import TIMES, Shape, forecast
+
+    found = forecast(run)
+    if as_json:
+        sys.stdout.write(json.dumps(dataclasses.asdict(found)) + "\n")
+
+    def shape(one: Shape) -> str:
+        return f"{one.rows} rows of {one.width} pieces, {one.seconds:.2f} s"
+
+    whole = times * (found.training_seconds + found.scoring_seconds)
+    runs = f"{times} runs like this one: " if times > 1 else ""
+    _say(
+        f"  {found.padding:.0%} padding; dev scored {found.scorings:,} times\n"
+        f"  about {runs}{_spoken(whole)}: {_spoken(found.training_seconds)} to learn and {_spoken(found.scoring_seconds)} "
+        f"to score dev{' each' if times > 1 else ''}\n"
+        f"  measured on this machine as it is now: {TIMES} steps each of a typical batch ({shape(found.typical)}) and of "
+        f"the largest ({shape(found.largest)}), the others by their width; {found.sampled:,} of {found.documents:,} "
+        f"documents of dev\n"
+        f"  about {found.memory:,} MiB of memory: the most that was held in these steps", quiet,
+    )  # fmt: skip
+
+
+def _spoken(seconds: float) -> str:
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def _search(settings: Settings, space_file: Path, folder: Path, *, as_json: bool, quiet: bool) -> None:
+    from relatome.training import search
+
+    space = search.read(space_file, settings)
+    for trial in search.search(
+        settings, space, folder, steps=lambda run: _followed(run, as_json=as_json, quiet=quiet)
+    ):  # fmt: skip
+        values = ", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+                           for name, value in trial.values.items())  # fmt: skip
+        score = "" if trial.score is None else f", dev {trial.score:.4f}"
+        _say(f"trial {trial.number} ({values}): {trial.state} after {trial.steps:,} steps{score}", quiet)
+    trial, place = search.best(folder)
+    _say(
+        f"the best, trial {trial.number} with dev {trial.score:.4f}, is in {place}; its settings in {folder / 'run.toml'}, "
+        f"all trials in {folder / search.TABLE}", quiet,
+    )  # fmt: skip
+
+
+def _followed(run: Run, *, as_json: bool, quiet: bool) -> Iterator[Step]:
+    """The run's steps, shown as they are made; a signal leaves a checkpoint."""
+    with _stoppable(run):
+        yield from _shown(run, as_json=as_json and run.first, quiet=quiet)
+
+
+def _shown(run: Run, *, as_json: bool, quiet: bool) -> Iterator[Step]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -212,6 +304,7 @@ def _follow(run: Run, *, as_json: bool, quiet: bool) -> None:
             )
             if step.scores:
                 _say(_scored(step), quiet)
+            yield step
 
 
 def _scored(step: Step) -> str:

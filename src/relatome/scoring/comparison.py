@@ -149,6 +149,25 @@ def compare(
     )
 
 
+def measure(found: Examples) -> Measure:
+    """The measure of one run's examples, by the scorer they name.
+
+    Raises
+    ------
+    ScoreError
+        They name none, or do not hold what it asks for.
+    """
+    rows = sorted(found.rows, key=lambda row: row.id)
+    plain = (replace(row, gold=_listed(row.gold), predicted=_listed(row.predicted)) for row in rows)
+    found = replace(found, rows=tuple(plain))
+    return pick(found.scorer, SCORERS, "scorer").measure(**_arguments(found.scorer, found, {}))  # type: ignore[no-any-return]
+
+
+def _listed(value: Any) -> Any:
+    """A side as it would be read from its file, where tuples are lists."""
+    return list(map(_listed, value)) if isinstance(value, list | tuple) else value
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     path: str

@@ -313,6 +313,10 @@ class Run:
             network = adapters.merged(network)
         return replace(self.checkpoint, network=network)
 
+    def rehearse(self, rows: list[Row]) -> None:
+        """Learn a batch out of turn, to see what a step takes; the run is spoilt by it."""
+        self._learn(rows)
+
     def _learn(self, rows: list[Row]) -> _Learned:
         self._set_rate()
         processes, place = self.accelerator.num_processes, self.accelerator.process_index

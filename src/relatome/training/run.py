@@ -21,6 +21,7 @@ from relatome import corpora
 from relatome.corpora.audit import Seen, SeenPart, prints
 from relatome.corpora.held_out import HeldOut
 from relatome.corpora.merged import Merged
+from relatome.documents import Document
 from relatome.environment import environment
 from relatome.errors import ModelError, TrainingError
 from relatome.evaluate import evaluate
@@ -33,7 +34,7 @@ from relatome.tasks.example import Head
 from relatome.training import mixture
 from relatome.training.lock import Lock
 from relatome.training.loop import Run, Scores, Step
-from relatome.training.settings import Settings
+from relatome.training.settings import DataSettings, Settings
 
 
 def prepare(settings: Settings, folder: str | Path) -> Run:
@@ -190,11 +191,9 @@ def with_protocol(settings: Settings, protocol: str) -> Settings:
 
 def dev_scores(settings: Settings, checkpoint: Checkpoint) -> Scores:
     """The network's scores on the dev split of every corpus that has one; their mean comes first."""
-    network = checkpoint.network
-    device = next(network.parameters()).device
-    predictor = NeuralPredictor(TorchForward(network, device), network.asked, checkpoint.pieces, limit=checkpoint.limit)
+    predictor = predictor_of(checkpoint)
     scores: dict[str, float] = {}
-    table: dict[str, Head] = {head.name: head for head in network.asked}
+    table: dict[str, Head] = {head.name: head for head in checkpoint.network.asked}
     for item in settings.data:
         for name in item.heads if item.dev else ():
             report = evaluate(
@@ -204,6 +203,18 @@ def dev_scores(settings: Settings, checkpoint: Checkpoint) -> Scores:
             average = "macro" if report.signature["scorer"] == "classification" else "micro"
             scores[f"{item.corpus} {name} {average} f1"] = round(report.value("f1", average), 4)
     return {"mean": round(sum(scores.values()) / len(scores), 4), **scores}
+
+
+def predictor_of(checkpoint: Checkpoint) -> NeuralPredictor:
+    """The network as a predictor, where it is."""
+    network = checkpoint.network
+    device = next(network.parameters()).device
+    return NeuralPredictor(TorchForward(network, device), network.asked, checkpoint.pieces, limit=checkpoint.limit)
+
+
+def dev_documents(item: DataSettings) -> Iterator[Document]:
+    """What a corpus is scored on during training."""
+    return corpora.load(item.corpus).documents(item.dev, protocol=item.protocol or None)
 
 
 def encoder_folder(name: str) -> Path:

@@ -40,6 +40,10 @@ class Stream:
         """Batches of the first epoch; others differ by a few."""
         return len(self._order(0))
 
+    def batches(self) -> list[list[Row]]:
+        """Those of the epoch the stream is in."""
+        return [[self.groups[group][number] for group, number in batch] for batch in self._plan]
+
     def state(self) -> dict[str, int]:
         """Where the stream is: the epoch, and the batch in it that comes next."""
         return {"epoch": self._epoch, "index": self._index}
