@@ -21,6 +21,7 @@ from lxml import etree
 from relatome import formats
 from relatome.documents import Document, Mention
 from relatome.errors import InputError
+from relatome.formats import bioc
 from tests.test_formats import DATA, MOST_SECONDS, SAMPLES, WRITABLE, copied, is_text
 
 FILES = [
@@ -133,6 +134,35 @@ def test_a_number_that_is_another(format: str, name: str, other: bytes, tmp_path
         for document in read:
             new = {mention.text for mention in document.mentions} - known.get(document.text, set())
             assert not new or format in NO_TEXTS or document.text not in known or said, (changed, new)
+
+
+def test_bioc_json_is_read_the_same_with_and_without_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document that is as usual is read in columns; whatever it holds, that makes no difference."""
+    original = (DATA / "bioc" / "notes.json").read_bytes()
+    swapped = (original.replace(b'"' + word + b'"', other) for word in (b"text", b"id", b"type") for other in OTHERS)
+    files = [original, *swapped, *numbers(original, b"7"), *numbers(original, b'"7"'), *numbers(original, b"-1")]
+    files += [*parts(original, 0), *parts(original, 2)]
+    apart = bioc._taken_apart
+    columns = 0
+    for changed in files:
+        (tmp_path / "x.json").write_bytes(changed)
+        seen = []
+        for taken in (apart, lambda record: None):
+            monkeypatch.setattr(bioc, "_taken_apart", taken)
+            said: list[InputError] = []
+            read: list[Document] = []
+            try:
+                read.extend(bioc.read(tmp_path / "x.json", on_reject=said.append))
+            except InputError as problem:
+                said.append(problem)
+            seen.append((read, list(map(str, said))))
+        assert seen[0] == seen[1], changed
+    for document in json.loads(original)["documents"]:
+        columns += apart(document) is not None
+    assert columns
+
+
+OTHERS = (b'"other"', b'"offset"', b'"infons"')
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ import json
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from operator import add
 from pathlib import Path
@@ -164,7 +164,7 @@ class _Found(NamedTuple):
     value: _Json
     header: _Json
     line: int
-    plain: None = None
+    plain: biocxml.Plain | None
 
     def record(self) -> _Json:
         """The document."""
@@ -196,7 +196,7 @@ def _collection(reader: JsonReader, header: _Json) -> Iterator[_Found]:
                 record = reader.value()
                 if not isinstance(record, dict):
                     raise FormatError("a document should be a JSON object", path=shown(reader.path), line=at)
-                yield _Found(record, dict(header), at)
+                yield _Found(record, dict(header), at, _taken_apart(record))
         else:
             single[key] = reader.value()
             if single[key] and isinstance(
@@ -204,7 +204,75 @@ def _collection(reader: JsonReader, header: _Json) -> Iterator[_Found]:
             ):
                 header[key] = single[key]
     if "passages" in single:
-        yield _Found(single, {}, line)
+        yield _Found(single, {}, line, _taken_apart(single))
+
+
+def _taken_apart(record: _Json) -> biocxml.Plain | None:
+    """A document in columns, as ``biocxml`` makes them, where all in it is as usual; ``None`` for a closer look.
+
+    What is not of the kind that it should be fails here in one way or another; the closer look says what it is.
+    """
+    sections: list[biocxml.Section] = []
+    found: list[_Json] = []
+    links: list[_Json] = []
+    try:
+        links += record.get("relations") or ()
+        for passage in record["passages"]:
+            sentences = passage.get("sentences") or ()
+            inner = [(each["offset"], each.get("text") or "", each.get("infons") or {}) for each in sentences]
+            sections.append((passage["offset"], passage.get("text") or "", passage.get("infons") or {}, inner))
+            for part in (passage, *sentences):
+                found += part.get("annotations") or ()
+                links += part.get("relations") or ()
+        found += record.get("annotations") or ()
+        places = [place for start, text, infons, inner in sections for place in ((start, text, infons), *inner)]
+        columns: tuple[list[Any], ...] = ([], [], [], [], [])
+        odd: list[biocxml.Odd] = []
+        order = bytearray()
+        for each in found:
+            infons = each.get("infons") or {}
+            said = tuple(infons.items())
+            spots = [number for spot in each["locations"] for number in (spot["offset"], spot["length"])]
+            row = (str(each.get("id") or ""), said, *spots, each.get("text") or "")
+            order.append(len(spots) != 2)
+            places += [(number, row[-1], infons) for number in spots]
+            if set(map(type, infons.values())) - {str}:
+                return None
+            if len(spots) == 2:
+                for column, value in zip(columns, row, strict=True):
+                    column.append(value)
+            elif spots:
+                odd.append(biocxml.Odd(row[0], said, tuple(spots), row[-1]))
+            else:
+                return None
+        linked = [
+            (
+                str(each.get("id") or ""),
+                each.get("infons") or {},
+                [(str(node.get("refid", "")), str(node.get("role") or "")) for node in each.get("nodes") or ()],
+            )
+            for each in links
+        ]
+    except (KeyError, TypeError, AttributeError):
+        return None
+    numbers, texts, tables = zip(*places, strict=True) if places else ((), (), ())
+    tables = (record.get("infons") or {}, *tables, *(infons for _, infons, _ in linked))
+    if set(map(type, numbers)) - {int} or set(map(type, texts)) - {str} or set(map(type, tables)) - {dict}:
+        return None
+    if numbers and not 0 <= min(numbers) <= max(numbers) < 10**15:
+        return None
+    identity = record.get("id")
+    if type(identity) not in (str, int):
+        return None
+    relations: biocxml.Relations | list[biocxml.Linked] = linked
+    keys = tuple(linked[0][1]) if linked else ()
+    values = [tuple(infons.values()) for _, infons, _ in linked]
+    alike = all(tuple(infons) == keys and not nodes for _, infons, nodes in linked)
+    if keys and alike and not {type(value) for row in values for value in row} - {str}:
+        relations = biocxml.Relations(keys, [name for name, _, _ in linked], values)
+    return biocxml.Plain(
+        str(identity), tables[0], sections, biocxml.Annotations(*columns), odd, bytes(order), relations
+    )
 
 
 # -------------------------------------------------------------------------------------------- records to documents
@@ -239,11 +307,11 @@ class _Memory:
     """What infons of this file said before: most say the same again, and a meta that is equal is the same."""
 
     def __init__(self) -> None:
-        self._said: dict[str, _Said] = {}
+        self._said: dict[biocxml.Infons, _Said] = {}
         self._parts: dict[int, tuple[_Json, str, _Json]] = {}
         self._plans: dict[tuple[str, ...], _Plan | None] = {}
 
-    def said(self, infons: list[str]) -> list[_Said]:
+    def said(self, infons: Sequence[biocxml.Infons]) -> list[_Said]:
         """For each annotation's infons: type, concepts, meta, probability, source."""
         known = self._said
         found = list(map(known.get, infons))
@@ -252,7 +320,9 @@ class _Memory:
                 known.clear()
             for text in infons:
                 if text not in known:
-                    kind, concepts, others, probability, source = _description(biocxml.infons_in(text))
+                    kind, concepts, others, probability, source = _description(
+                        biocxml.infons_in(text) if isinstance(text, str) else dict(text)
+                    )
                     known[text] = (kind, concepts, {"infons": others} if others else {}, probability, source)
             found = list(map(known.get, infons))
         return cast("list[_Said]", found)

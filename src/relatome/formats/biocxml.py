@@ -46,11 +46,15 @@ Section = tuple[int, str, _Json, Sequence[tuple[int, str, _Json]]]
 Linked = tuple[str, _Json, list[tuple[str, str]]]
 
 
+# The text that ``infons_in`` understands, or keys and values.
+Infons = str | tuple[tuple[str, str], ...]
+
+
 class Annotations(NamedTuple):
     """The annotations of the usual forms, in columns; their infons are text yet, for ``infons_in``."""
 
     ids: list[str]
-    infons: list[str]
+    infons: Sequence[Infons]
     offsets: list[int]
     lengths: list[int]
     texts: list[str]
@@ -60,7 +64,7 @@ class Odd(NamedTuple):
     """Another annotation: its id, its infons, offset and length of each of its locations, and its text."""
 
     id: str
-    infons: str
+    infons: Infons
     numbers: tuple[int, ...]
     text: str
 
