@@ -97,6 +97,20 @@ def test_the_recipe_ships_a_table_of_both_models(shipped: Path):
     assert found.dev.model.endswith(f"@{own}") and found.baseline.model.startswith("tfidf@")
 
 
+def test_the_card_tells_what_dev_says(shipped: Path, recipe: ModuleType):
+    facts = recipe.on_dev(numbers.read(shipped / triage.FILE))
+    known, read = facts["calibration"], facts["triage"]
+    assert known["ece low"] <= known["ece"] <= known["ece high"] and 0.05 <= known["temperature"] <= 20
+    assert known["rows"] == read["positives"] + read["others"]
+    assert 0 < read["TF-IDF reads"] <= read["read"] <= 1  # one tells the classes apart, the other is of random weights
+    before = (shipped / "relatome.json").read_text(encoding="utf-8")
+    text = export.describe(shipped, {"name": "toy", **facts})
+    (shipped / "relatome.json").write_text(before, encoding="utf-8")
+    assert f"expected calibration error {known['ece']:.3f}" in text and "of toy dev (official)" in text
+    assert f"costs reading {read['read']:.0%} of them; with TF-IDF" in " ".join(text.split())
+    json.loads(json.dumps(facts))  # plain values, as the card needs
+
+
 BARE = """
 import sys
 for name in ("torch", "sklearn", "transformers", "nncf", "scipy"):

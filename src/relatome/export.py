@@ -552,6 +552,22 @@ def _card(own: Mapping[str, Any]) -> Iterator[str]:
                 f"| {row['corpus']} | {row['split']} | {row['task']} | {row['class']} | {row['support']} "
                 f"| {row['fp32']:.4f} | {row['int8']:.4f} | {row['lost']:+.4f} | {row['changed']} of {row['answers']} |"
             )
+    known = card.get("calibration")
+    if known:
+        yield "\n## How far its probabilities can be trusted\n"
+        yield (
+            f"`{known['head']}` on {known['rows']:,} sentences of {known['corpus']} {known['split']} ({known['protocol']}), which "
+            f"it did not learn from: expected calibration error {known['ece']:.3f} ({known['ece low']:.3f} to "
+            f"{known['ece high']:.3f}); fitted there, a temperature of {known['temperature']:.2f} would mend it best (the "
+            "probabilities given are as they are)."
+        )
+    read = card.get("triage")
+    if read:
+        yield (
+            f"\n`relatome triage` chooses its threshold on {read['positives']:,} positive and {read['others']:,} other sentences of "
+            f"{read['corpus']} {read['split']} ({read['protocol']}). A recall of {read['recall']:.0%}, with 95 % confidence, costs reading "
+            f"{read['read']:.0%} of them; with TF-IDF, learned from the same sentences, {read['TF-IDF reads']:.0%}."
+        )
     made = card.get("export", {})
     if made:
         same = ", ".join(
