@@ -132,6 +132,15 @@ def test_no_traceback_unless_asked_for(
         main([*extract, TEXT])
 
 
+def test_what_the_library_warns_of_is_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+    deleted = "<DeleteCitation><PMID>7</PMID></DeleteCitation>"
+    article = "<PubmedArticle><MedlineCitation><PMID>1</PMID><Article><ArticleTitle>Aspirin.</ArticleTitle></Article></MedlineCitation></PubmedArticle>"
+    Path("in.xml").write_text(f"<PubmedArticleSet>{article}{deleted}</PubmedArticleSet>", encoding="utf-8")
+    assert main(["convert", "in.xml", "out.jsonl"]) == 0
+    err = capsys.readouterr().err
+    assert err.startswith("relatome: in.xml names 1 withdrawn article") and err.count("\n") == err.count("relatome: ")
+
+
 def test_full_disk_is_one_line(extract: list[str]) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from relatome.cli.terminal import give_up_output, prepare, say
+from relatome.cli.terminal import give_up_output, prepare, say, warnings_said
 from relatome.errors import RelatomeError
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare()
     shown = os.environ.get("RELATOME_TRACEBACK", "") not in ("", "0")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), warnings_said():
             if not shown and not sys.warnoptions:
                 warnings.simplefilter("ignore")  # other libraries' advice to their developers
             code = _run(sys.argv[1:] if arguments is None else list(arguments))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -38,6 +41,25 @@ def say(message: str) -> None:
         sys.stderr.flush()
     except OSError:  # no one is listening
         pass
+
+
+class _Said(logging.Handler):
+    """What the library warns of, as our other messages look."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
+
+
+@contextlib.contextmanager
+def warnings_said() -> Iterator[None]:
+    """Warnings that the library logs are messages of the program."""
+    handler = _Said(logging.WARNING)
+    logger = logging.getLogger("relatome")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def counted(number: int, what: str) -> str:
