@@ -230,6 +230,12 @@ def test_plain_folders_do_what_they_are_for(
     assert "the marker [E1] is missing" in capsys.readouterr().err
     assert main(["predict", str(tagger), MARKED]) == 2
     assert "the model has no head for relation (it has: entities (ner))" in capsys.readouterr().err
+    assert main(["predict", str(classifier), PLAIN, "--to", "pubtator"]) == 2
+    assert "are answers of classification: write --to jsonl\n" in capsys.readouterr().err  # it has no other task
+    assert main(["extract", PLAIN, "--model", str(relater), "-o", "out.jsonl"]) == 2
+    err = capsys.readouterr().err
+    assert "relates entities but finds none (extract needs a model that finds them" in err and err.count("\n") == 1
+    assert not Path("out.jsonl").exists()
     # Without a list of argument types, every ordered pair of a sentence is asked about.
     assert len(predicted(capsys, relater, DATA / "chemprot" / "notes_abstracts.tsv")) >= 2
 

@@ -13,6 +13,7 @@ from itertools import islice
 
 from relatome import negation
 from relatome.documents import Document, Mention
+from relatome.errors import ModelError
 from relatome.predictors.neural import Memory, NeuralPredictor
 from relatome.tasks import classification, ner, pairs, relation
 from relatome.tasks.example import Head, Pair, Prediction, Sentence
@@ -39,10 +40,21 @@ def extract(
 
     Yields
     ------
-    Documents whose relations carry the cues that deny or doubt them (`negation.mark`), and whose ``meta["relatome"]`` says which model read them, in how many windows, how many pairs were dropped
-    because no window could hold both mentions, and how many because theirs was a crowded sentence (`MOST_PAIRS`).
+    Documents whose relations carry the cues that deny or doubt them (`negation.mark`), and whose ``meta["relatome"]``
+    says which model read them, in how many windows, how many pairs were dropped because no window could hold both
+    mentions, and how many because theirs was a crowded sentence (`MOST_PAIRS`).
+
+    Raises
+    ------
+    ModelError
+        The model can only relate entities, and finds none.
     """
     asked = [head for name, head in predictor.heads.items() if heads is None or name in heads]
+    if asked and all(head.task == "relation" for head in asked):
+        raise ModelError(
+            f"{predictor.source} relates entities but finds none",
+            advice="extract needs a model that finds them, such as default; relatome predict asks about marked texts",
+        )
     stream = iter(documents)
     while group := _group(stream, chunk):
         yield from _read(group, predictor, asked, chunk)

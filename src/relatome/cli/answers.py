@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -68,8 +68,13 @@ def write(answers: Iterable[Answered], to: str, target: Target) -> int:
     return writer(answers, target)
 
 
-def fitting(asked: Iterable[Asked], to: str) -> Iterator[Asked]:
+def fitting(asked: Iterable[Asked], to: str, known: Collection[str]) -> Iterator[Asked]:
     """What is asked, refused before it is answered where the format has no place for the answers.
+
+    Parameters
+    ----------
+    known
+        The tasks of the model, for the advice.
 
     Raises
     ------
@@ -82,7 +87,7 @@ def fitting(asked: Iterable[Asked], to: str) -> Iterator[Asked]:
         if one.head.task not in tasks:
             raise SettingsError(
                 [f"{to} is a format of {' and '.join(tasks)}, but these are answers of {one.head.task}: "
-                 f"add --task {tasks[0]}, or write --to jsonl"]
+                 + "".join(f"add --task {task}, or " for task in tasks[:1] if task in known) + "write --to jsonl"]
             )  # fmt: skip
         if to == "biobert_re" and one.head != first:
             raise SettingsError(

@@ -85,7 +85,8 @@ def predict(
             on_reject = _raise_positional if chosen == "biobert_re" else job.reject
             asked = rows.of_file(where, predictor, wanted, on_reject)
         target = output if output is not None else sys.stdout
-        answers.write(job.each(_answered(answers.fitting(asked, chosen), predictor)), chosen, target)
+        fitting = answers.fitting(asked, chosen, {head.task for head in predictor.heads.values()})
+        answers.write(job.each(_answered(fitting, predictor)), chosen, target)
     job.report()
     raise typer.Exit(job.code)
 
