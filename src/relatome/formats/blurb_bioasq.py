@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from relatome.documents import Document, Question
-from relatome.errors import FormatError, InputError
-from relatome.formats.files import OnReject, first_lines, located, numbered, settle
+from relatome.errors import FormatError
+from relatome.formats import rows
+from relatome.formats.files import OnReject, first_lines
 
 ANSWERS = ("yes", "no")
 
@@ -45,25 +46,8 @@ def read(
     FormatError
         A line has not four columns, or another answer than yes or no.
     """
-    for line in numbered(path):
-        if not line.text.strip():
-            continue
-        try:
-            with located(path=path, line=line.number):
-                columns = line.text.split("\t")
-                if len(columns) != 4:
-                    raise FormatError(f"expected 4 columns: id, question, snippets, answer; found {len(columns)}")
-                identity, question, text, answer = columns
-                if not identity.strip():
-                    raise FormatError("the first column, the question's id, is empty")
-                if answer not in ANSWERS:
-                    raise FormatError(f"the answer should be yes or no, found {answer[:40]!r}")
-                asked = Question(identity, question, "yesno", ((answer,),))
-                document = Document(identity, text, questions=(asked,)).check()
-        except InputError as problem:
-            settle(problem, on_reject)
-            continue
-        yield document
+    found = ((row.number, row.cells) for row in rows.rows(path))
+    yield from rows.documents(found, _document, path, on_reject)
 
 
 def fits(start: str) -> bool:
@@ -72,3 +56,14 @@ def fits(start: str) -> bool:
         return True
     lines = first_lines(start)
     return bool(lines) and all(map(_LINE.match, lines))
+
+
+def _document(columns: list[str]) -> Document:
+    if len(columns) != 4:
+        raise FormatError(f"expected 4 columns: id, question, snippets, answer; found {len(columns)}")
+    identity, question, text, answer = columns
+    if not identity.strip():
+        raise FormatError("the first column, the question's id, is empty")
+    if answer not in ANSWERS:
+        raise FormatError(f"the answer should be yes or no, found {answer[:40]!r}")
+    return Document(identity, text, questions=(Question(identity, question, "yesno", ((answer,),)),)).check()

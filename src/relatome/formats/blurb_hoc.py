@@ -21,8 +21,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from relatome.documents import Document, Label, Span
-from relatome.errors import FormatError, InputError
-from relatome.formats.files import OnReject, first_lines, located, numbered, settle
+from relatome.errors import FormatError
+from relatome.formats import rows
+from relatome.formats.files import OnReject
 from relatome.formats.hoc import HALLMARKS, LABEL
 
 HEADER = ("labels", "sentence", "index")
@@ -50,42 +51,19 @@ def read(
     FormatError
         The first line is not the header, or a row has not ten answers, a sentence and an index of its own.
     """
-    seen: set[str] = set()
-    header = False
-    for line in numbered(path):
-        if not line.text.strip():
-            continue
-        cells = line.text.split("\t")
-        if not header:
-            if tuple(cells) != HEADER:
-                raise FormatError(
-                    f"expected the header {' TAB '.join(HEADER)}, found {line.text[:80]!r}",
-                    path=str(path),
-                    line=line.number,
-                )
-            header = True
-            continue
-        try:
-            with located(path=path, line=line.number):
-                document = _document(cells, line.text)
-                if document.id in seen:
-                    raise FormatError("two rows have this index", document=document.id)
-        except InputError as problem:
-            settle(problem, on_reject)
-            continue
-        seen.add(document.id)
-        yield document
+    found = ((row.number, row) for row in rows.rows(path, HEADER))
+    yield from rows.documents(found, _document, path, on_reject, twice="two rows have this index")
 
 
 def fits(start: str) -> bool:
     """Whether the first line is the header."""
-    lines = first_lines(start)
-    return bool(lines) and tuple(lines[0].split("\t")) == HEADER
+    return rows.begins_with(start, HEADER)
 
 
-def _document(cells: list[str], line: str) -> Document:
+def _document(row: rows.Row) -> Document:
+    cells = row.cells
     if len(cells) != len(HEADER):
-        raise FormatError(f"expected 3 columns with tabs between, found {len(cells)}: {line[:80]!r}")
+        raise FormatError(f"expected 3 columns with tabs between, found {len(cells)}: {row.text[:80]!r}")
     answers, text, index = cells
     place = _INDEX.fullmatch(index)
     if place is None:

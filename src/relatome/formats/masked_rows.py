@@ -24,11 +24,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from relatome.documents import Document, Label, Mention, Relation, Span
-from relatome.errors import FormatError, InputError
-from relatome.formats.files import Line, OnReject, first_lines, located, numbered, settle, stem
+from relatome.errors import FormatError
+from relatome.formats import rows
+from relatome.formats.files import OnReject, first_lines, stem
 
 LABEL = "relation"
 ASSOCIATION = "association"
@@ -66,43 +68,34 @@ def read(
         A row has other columns than the first one, or not two arguments.
     """
     name = _named(path)
-    columns, header = 0, False
-    seen: set[str] = set()
-    for line in numbered(path):
-        if not line.text.strip():
-            continue
-        cells = line.text.split("\t")
-        if not columns:
-            columns, header = len(cells), tuple(cells) == HEADER
-            if header:
-                continue
-        try:
-            with located(path=path, line=line.number):
-                identity = cells[0] if columns == 3 and not header else f"{name}:{line.number}"
-                document = _document(identity, cells, columns, line)
-                if identity in seen:
-                    raise FormatError("two rows have this id", document=identity)
-        except InputError as problem:
-            settle(problem, on_reject)
-            continue
-        seen.add(identity)
-        yield document
+    found = rows.rows(path)
+    first = next(found, None)
+    if first is None:
+        return
+    columns, header = len(first.cells), tuple(first.cells) == HEADER
+
+    def made(row: rows.Row) -> Document:
+        identity = row.cells[0] if columns == 3 and not header else f"{name}:{row.number}"
+        return _document(identity, columns, row)
+
+    numbered = ((row.number, row) for row in (found if header else chain([first], found)))
+    yield from rows.documents(numbered, made, path, on_reject, twice="two rows have this id")
 
 
 def fits(start: str) -> bool:
     """Whether the rows have two or three columns and masked arguments."""
-    lines = first_lines(start)
-    rows = [line.split("\t") for line in lines]
-    if rows and tuple(rows[0]) == HEADER:
-        rows = rows[1:]
-    return bool(rows) and all(len(row) in (2, 3) and _MASK.search(row[-2]) for row in rows)
+    cells = [line.split("\t") for line in first_lines(start)]
+    if cells and tuple(cells[0]) == HEADER:
+        cells = cells[1:]
+    return bool(cells) and all(len(row) in (2, 3) and _MASK.search(row[-2]) for row in cells)
 
 
-def _document(identity: str, cells: list[str], columns: int, line: Line) -> Document:
+def _document(identity: str, columns: int, row: rows.Row) -> Document:
+    cells = row.cells
     if columns not in (2, 3) or len(cells) != columns:
         raise FormatError(
             f"expected {columns if columns in (2, 3) else '2 or 3'} columns with tabs between, found {len(cells)}: "
-            f"{line.text[:80]!r}",
+            f"{row.text[:80]!r}",
             advice="the columns are: sentence, label; or index, sentence, label with that header; or id, sentence, label",
         )
     text, label = cells[-2], cells[-1]

@@ -19,8 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from relatome.documents import Document, Label
-from relatome.errors import FormatError, InputError
-from relatome.formats.files import OnReject, first_lines, located, numbered, settle, shown, stem
+from relatome.errors import FormatError
+from relatome.formats import rows
+from relatome.formats.files import OnReject, located, numbered, shown, stem
 
 LABEL = "condition"
 CONDITIONS = (
@@ -53,14 +54,31 @@ def read(
         The first line is not the header, a quotation mark is not closed, or a row has other columns or another class.
     """
     name = stem(path)
-    rows = csv.reader((line.text + "\n" for line in numbered(path)), strict=True)
+
+    def made(numbered_row: tuple[int, list[str]]) -> Document:
+        number, row = numbered_row
+        identity = f"{name}:{number}"
+        with located(document=identity):
+            return _document(identity, row)
+
+    yield from rows.documents(_rows(path), made, path, on_reject)
+
+
+def fits(start: str) -> bool:
+    """Whether the first line is the header."""
+    return rows.begins_with(start, HEADER, ",")
+
+
+def _rows(path: str | Path) -> Iterator[tuple[int, tuple[int, list[str]]]]:
+    """The line that each row after the header begins in, its number and its cells."""
+    found = csv.reader((line.text + "\n" for line in numbered(path)), strict=True)
     number = -1
     while True:
-        first = rows.line_num + 1
+        first = found.line_num + 1
         try:
-            row = next(rows)
+            row = next(found)
         except StopIteration:
-            break
+            return
         except csv.Error as problem:  # where a quotation mark is open, what follows cannot be told apart
             raise FormatError(
                 f"this row is no CSV: {problem}",
@@ -71,28 +89,12 @@ def read(
         if not row:
             continue
         number += 1
-        if not number:
-            if tuple(row) != HEADER:
-                raise FormatError(
-                    f"expected the header {','.join(HEADER)}, found {','.join(row)[:80]!r}",
-                    path=shown(path),
-                    line=first,
-                )
-            continue
-        identity = f"{name}:{number}"
-        try:
-            with located(path=path, line=first, document=identity):
-                document = _document(identity, row)
-        except InputError as problem:
-            settle(problem, on_reject)
-            continue
-        yield document
-
-
-def fits(start: str) -> bool:
-    """Whether the first line is the header."""
-    lines = first_lines(start)
-    return bool(lines) and tuple(lines[0].split(",")) == HEADER
+        if number:
+            yield first, (number, row)
+        elif tuple(row) != HEADER:
+            raise FormatError(
+                f"expected the header {','.join(HEADER)}, found {','.join(row)[:80]!r}", path=shown(path), line=first
+            )
 
 
 def _document(identity: str, row: list[str]) -> Document:

@@ -19,8 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from relatome.documents import Document, Label, Span
-from relatome.errors import FormatError, InputError
-from relatome.formats.files import Line, OnReject, first_lines, located, numbered, settle
+from relatome.errors import FormatError
+from relatome.formats import rows
+from relatome.formats.files import Line, OnReject, first_lines, numbered
 
 LABEL = "sentence-role"
 
@@ -46,18 +47,8 @@ def read(
     FormatError
         A line is neither ``###PMID`` nor a role and a sentence, or an abstract has no sentence.
     """
-    seen: set[str] = set()
-    for block in _blocks(path):
-        try:
-            with located(path=path, line=block[0].number):
-                document = _document(block)
-                if document.id in seen:
-                    raise FormatError("two abstracts have this id", document=document.id)
-        except InputError as problem:
-            settle(problem, on_reject)
-            continue
-        seen.add(document.id)
-        yield document
+    found = ((block[0].number, block) for block in _blocks(path))
+    yield from rows.documents(found, _document, path, on_reject, twice="two abstracts have this id")
 
 
 def fits(start: str) -> bool:

@@ -20,8 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from relatome.documents import Document, Label, Mention, Relation, Span
-from relatome.errors import FormatError, InputError, MarkerError
-from relatome.formats.files import OnReject, json_keys, located, numbered, settle, stem
+from relatome.errors import FormatError, MarkerError
+from relatome.formats import rows
+from relatome.formats.files import OnReject, json_keys, located, stem
 
 LABEL = "relation"
 TYPE = "Argument"
@@ -53,17 +54,13 @@ def read(
         The marks are missing, doubled or crossed.
     """
     name = stem(path)
-    for line in numbered(path):
-        if not line.text.strip():
-            continue
-        identity = f"{name}:{line.number}"
-        try:
-            with located(path=path, line=line.number, document=identity):
-                document = _document(identity, line.text)
-        except InputError as problem:
-            settle(problem, on_reject)
-            continue
-        yield document
+
+    def made(row: rows.Row) -> Document:
+        identity = f"{name}:{row.number}"
+        with located(document=identity):
+            return _document(identity, row.text)
+
+    yield from rows.documents(((row.number, row) for row in rows.rows(path)), made, path, on_reject)
 
 
 def fits(start: str) -> bool:
