@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from relatome.batches import collate, encode
+from relatome.cli import main
 from relatome.documents import Document, Mention, Relation
 from relatome.errors import MarkerError, SettingsError
 from relatome.evaluate import evaluate
@@ -727,3 +728,18 @@ def test_relations_across_sentences_are_reached_and_extracted(tmp_path: Path, ki
     ]
     (whole,) = extract([Document("far", FAR)], predictor, chunk=20)
     assert whole.relations == read.relations
+
+
+def test_every_label_that_holds_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = tiny.fresh(tmp_path / "encoder", [with_options("marker", choice="multilabel")])
+    module: Any = made.network.heads["relations"]  # type: ignore[index]
+    with torch.no_grad():
+        module.classifier.weight.mul_(0)
+        module.classifier.bias.copy_(torch.tensor([-3.0, 2.0, 3.0]))
+    checkpoint.save(made, tmp_path / "model")
+    text = "[E1]Aspirin[/E1] hits [E2]cox[/E2]."
+    assert main(["predict", str(tmp_path / "model"), text, "--to", "jsonl"]) == 0
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (line["label"], line["labels"], line["probability"]) == ("INHIBITOR", ["INHIBITOR", "Bind"], 0.9526)
+    assert main(["predict", str(tmp_path / "model"), text, "--to", "tsv"]) == 0
+    assert "INHIBITOR Bind\t0.9526\t" in capsys.readouterr().out

@@ -109,7 +109,7 @@ def attached(answer: Answered) -> Document:
     if answer.asked.head.task == "ner":
         return ner.attach(document, inputs, predictions, source)
     if answer.asked.head.task == "relation":
-        return relation.attach(document, inputs, predictions, source)
+        return relation.attach(document, inputs, predictions, source, answer.asked.head.options.symmetric)
     return classification.attach(document, inputs, predictions, answer.asked.head.name, source)
 
 
@@ -122,6 +122,8 @@ def record(answer: Answered, item: Sentence | Pair, prediction: Prediction) -> d
     }  # fmt: skip
     if isinstance(prediction.value, str):
         found["label"] = prediction.value
+        if prediction.also:
+            found["labels"] = list(prediction.labels)
         found["probability"] = prediction.probabilities.get(prediction.value)
         found["probabilities"] = dict(prediction.probabilities)
     else:
@@ -270,13 +272,13 @@ def _by_concept(document: Document) -> Document:
 
 
 def _cells(prediction: Prediction, item: Sentence | Pair) -> tuple[str, str, str]:
-    """Label, its probability, and all probabilities, the likeliest first."""
+    """Label (every one that holds), the likeliest's probability, and all probabilities, the likeliest first."""
     if not isinstance(prediction.value, str):
         text = item.sentence.text if isinstance(item, Pair) else item.text
         return "; ".join(_entity(text, span) for span in prediction.value), "", ""
     ordered = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])
     everything = " ".join(f"{name}={probability:.4f}" for name, probability in ordered)
-    return prediction.value, f"{prediction.probabilities.get(prediction.value, 0.0):.4f}", everything
+    return " ".join(prediction.labels), f"{prediction.probabilities.get(prediction.value, 0.0):.4f}", everything
 
 
 def _entity(text: str, span: TypedSpan) -> str:
