@@ -23,7 +23,7 @@ from relatome.errors import ModelError
 from relatome.models import checkpoint
 from relatome.models.encoder import Bert, BertConfig
 from relatome.models.heads import HEADS
-from relatome.models.network import LOSSES, imitation, loss
+from relatome.models.network import LOSSES, costs, imitation, loss
 from relatome.tasks.example import Argument, Head, Pair, Sentence
 from relatome.tasks.relation import PAIRS_PER_ROW, parse_marked
 from relatome.wordpieces import MARKERS, WordPieces
@@ -284,6 +284,26 @@ def test_a_student_is_drawn_to_its_teacher_where_that_says_something() -> None:
     assert found.item() == pytest.approx(4 * (theirs * (theirs.log() - ours)).sum().item(), abs=1e-6)
     imitation(logits, torch.tensor([[1.0, 0.0, 0.0]]), legal, 2 * one).sum().backward()
     assert logits.grad is not None and logits.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", sorted(LOSSES))
+@pytest.mark.parametrize("options", [{}, {"smoothing": 0.1}], ids=str)
+def test_every_loss_keeps_its_promises(kind: str, options: dict[str, float]) -> None:
+    torch.manual_seed(2)
+    logits, gold = torch.randn(5, 4, requires_grad=True), torch.tensor([0, 2, -100, 0, 1])
+    legal, annotated = (one.clone() for one in masks([True] * 4, rows=5))
+    legal[3, 3], annotated[0, 1] = False, False
+    each = costs(logits, gold, legal, annotated, None, kind=kind, **options)
+    assert each.shape == (5,) and each[2] == 0 and (each[[0, 1, 3, 4]] > 0).all()
+    each.sum().backward()
+    assert logits.grad is not None and logits.grad.isfinite().all()
+    assert not logits.grad[2].any() and logits.grad[3, 3] == 0  # not judged, not between these types
+    # what is not annotated goes where the negative class goes: it is not denied by itself
+    assert torch.allclose(logits.grad[0, 1] / logits.grad[0, 0], (logits[0, 1] - logits[0, 0]).exp(), rtol=1e-4)
+    heavy = costs(logits, gold, legal, annotated, torch.tensor([3.0] * 4), kind=kind, **options)
+    assert torch.allclose(heavy, 3 * each)
+    after = costs(logits.detach() - 0.1 * logits.grad, gold, legal, annotated, None, kind=kind, **options)
+    assert after.sum() < each.sum()
 
 
 def test_every_loss_can_be_named_in_a_run_file() -> None:
