@@ -8,13 +8,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import signal
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,19 @@ import torch
 from safetensors.torch import load_file
 
 from relatome.cli import main
+from relatome.documents import Document
 from relatome.errors import SettingsError, TrainingError
 from relatome.formats import jsonl
 from relatome.models import checkpoint
+from relatome.tasks.example import Head
 from relatome.training import run as running
 from relatome.training import search
 from relatome.training import settings as options
 from relatome.training.lock import FILE, Lock
 from relatome.training.loop import Run
 from tests import tiny
+from tests.test_hosted import FAMILIES
+from tests.test_hosted import encoder_folder as family_folder
 from tests.test_training import CARD, invented
 
 RUN = """\
@@ -323,6 +328,74 @@ def test_a_disk_that_is_full_while_the_best_model_is_saved(
     checkpoint.load(folder)
 
 
+# ------------------------------------------------------------------------------------------------ what is learned from
+
+
+def relabelled(made: Path, name: str, change: Callable[[str, int, Document], Document]) -> Path:
+    """A corpus like the other, its documents changed, with a third label on its card; and a run file for its labels."""
+    sums = {}
+    for split in ("train", "dev"):
+        documents = jsonl.read(made / f"toy.{split}")
+        jsonl.write((change(split, n, one) for n, one in enumerate(documents)), made / f"{name}.{split}")
+        sums[split] = hashlib.sha256((made / f"{name}.{split}").read_bytes()).hexdigest()
+    card = CARD.format(name=name, reader="jsonl", exhaustive='"Chemical", "Disease"', **sums)
+    (made / f"{name}.toml").write_text(card.replace('["no", "yes"]', '["no", "yes", "maybe"]'), encoding="utf-8")
+    heads, data = RUN.index('[[heads]]\nname = "entities"'), RUN.index('[[heads]]\nname = "harm"')
+    text = RUN[:heads] + RUN[data:].replace('"entities", "relations", ', "").replace("toy.toml", f"{name}.toml")
+    (made / f"{name}-run.toml").write_text(text.replace('class_weights = "balanced"\n', ""), encoding="utf-8")
+    return made / f"{name}-run.toml"
+
+
+TASK = ["--task", "classification", "--json", "--resamples", "20"]
+
+
+def labelled(document: Document, value: str) -> Document:
+    return dataclasses.replace(document, labels=(dataclasses.replace(document.labels[0], value=value),))
+
+
+def test_a_corpus_of_one_class_teaches_nothing(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = relabelled(made, "same", lambda split, n, one: labelled(one, "yes"))
+    assert main(["train", str(file), "-o", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == "relatome: heads 'harm': every training example is 'yes', so there is nothing to tell apart"
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_label_that_only_dev_has_is_said_and_counts_as_missed(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = relabelled(made, "rare", lambda split, n, one: labelled(one, "maybe") if (split, n) == ("dev", 0) else one)
+    assert main(["train", str(file), "-o", str(tmp_path / "run")]) == 0
+    assert "  rare dev: 1 harm examples of maybe, which train lacks and dev counts as missed" in capsys.readouterr().err
+    assert main(["evaluate", str(tmp_path / "run"), "--corpus", "rare.toml", "--split", "dev", *TASK]) == 0
+    scores = {(one["name"], one["class"]): one for one in json.loads(capsys.readouterr().out)["scores"]}
+    assert scores["f1", "maybe"]["support"] == 1 and scores["recall", "maybe"]["value"] == 0
+    assert scores["recall", "macro"]["value"] == pytest.approx(
+        statistics.mean(scores["recall", label]["value"] for label in ("no", "yes", "maybe"))
+    )
+
+
+def test_a_mention_outside_the_window_is_counted(made: Path, tmp_path: Path) -> None:
+    """The window holds few pieces; every other sentence is longer than that between its two mentions."""
+
+    def spread(split: str, number: int, one: Document) -> Document:
+        if number % 2:
+            return one
+        first, second = one.mentions
+        by = len(gap := "in in in in in in in in in in in in in in in in ")
+        text = one.text[: second.start] + gap + one.text[second.start :]
+        moved = dataclasses.replace(second, start=second.start + by, end=second.end + by)
+        label = dataclasses.replace(one.labels[0], end=len(text))
+        return dataclasses.replace(one, text=text, mentions=(first, moved), labels=(label,)).check()
+
+    relabelled(made, "spread", spread)
+    settings = options.read(edited(made, "narrow.toml", ("limit = 64", "limit = 24"), ("toy.toml", "spread.toml")))
+    found = running.planned(settings, tmp_path / "run").mixture
+    outside = found.counts["spread train"]["relations examples not taught, for a mention is outside the window"]
+    taught = sum(int((row.targets["relations"] >= 0).sum()) for row in found.rows[0] if "relations" in row.targets)
+    assert outside > 0 and found.counts["spread train"]["relations examples"] - outside == taught > 0
+
+
 # ------------------------------------------------------------------------------------------------ several processes
 
 
@@ -529,3 +602,32 @@ def test_a_dry_run_measures_and_leaves_nothing(made: Path, tmp_path: Path, capsy
     assert found["pieces"] == exact and 100 < found["memory"] < 20_000
     assert "measured on this machine as it is now: 3 steps each of a typical batch" in err and "MiB of memory" in err
     assert not list(tmp_path.iterdir())
+
+
+# ------------------------------------------------------------------------------------------------ every family
+
+
+@pytest.mark.parametrize("family", ["uncased", "cased", *sorted(FAMILIES)])
+def test_an_encoder_of_any_family_is_trained_and_opened(made: Path, tmp_path: Path, family: str) -> None:
+    """Two random layers of each family's shape, through run file and folder to a model that answers."""
+    if family in FAMILIES:
+        family_folder(tmp_path / "encoder", family)
+    else:
+        tiny.encoder_folder(tmp_path / "encoder", cased=family == "cased")
+    relabelled(made, "plain", lambda split, n, one: one)
+    text = (made / "plain-run.toml").read_text(encoding="utf-8").replace('"encoder"', f'"{tmp_path / "encoder"}"')
+    (tmp_path / "run.toml").write_text(text, encoding="utf-8")
+    folder = tmp_path / "run"
+    assert main(["train", str(tmp_path / "run.toml"), "-o", str(folder), "--quiet"]) == 0
+    before, after = checkpoint.new(tmp_path / "encoder", [HARM], limit=64), checkpoint.load(folder)
+    assert after.network.asked == (HARM,)
+    moved = [not torch.equal(one, other) for one, other in zip(
+        before.network.parameters(), after.network.parameters(), strict=True)]  # fmt: skip
+    assert sum(moved) > 0.7 * len(moved)
+    answers = tiny.predictor(after).predict({"harm": tiny.sentences()})["harm"]
+    assert {str(one.value) for one in answers} <= set(HARM.labels) and len(answers) == len(tiny.TEXTS)
+    losses = [step["losses"]["harm"] for step in steps_of(folder)]
+    assert all(math.isfinite(one) for one in losses)
+
+
+HARM = Head("harm", "classification", "label", ("no", "yes", "maybe"))

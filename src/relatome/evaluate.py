@@ -614,8 +614,12 @@ def _classification(
     predicted = [str(answer.value) for answer in answers]
     gold = [example.gold for _, example in found]
     values = label.values
-    if set(head.labels) != set(values):  # a published model with labels of its own: by order, as its card says
-        predicted = [values[head.labels.index(value)] for value in predicted]
+    order: dict[str, str] = {}
+    if set(head.labels).isdisjoint(values):  # a published model with labels of its own: by order, as its card says
+        order = dict(zip(head.labels, values, strict=False))
+        predicted = [order.get(value, value) for value in predicted]
+    # what the model was not taught it never answers, and is wrong where that is the gold; its own other labels likewise
+    values = tuple(dict.fromkeys((*values, *(order.get(one, one) for one in head.labels))))
     groups = [source_of(document) for document, _ in found]
     scorer = SCORERS["classification"]
 
@@ -634,12 +638,11 @@ def _classification(
         {"id": example.input.id, "gold": example.gold, "predicted": value, "probabilities": dict(answer.probabilities)}
         for (_, example), value, answer in zip(found, predicted, answers, strict=True)
     ]
-    order = dict(zip(head.labels, values, strict=False)) if set(head.labels) != set(values) else {}
     saved = Examples(
         "",
         tuple(
             Row(example.input.id, group, example.gold, value,
-                {order.get(label, label): number for label, number in answer.probabilities.items()})
+                {**dict.fromkeys(values, 0.0), **{order.get(k, k): number for k, number in answer.probabilities.items()}})
             for (_, example), group, value, answer in zip(found, groups, predicted, answers, strict=True)
         ),
         "classification",

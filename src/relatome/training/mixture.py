@@ -45,12 +45,15 @@ class Mixture:
         For the log and the model card: documents, rows, examples, what was dropped and why.
     taught
         By source, the settings of the corpus, where a teacher's probabilities are learned for its rows.
+    labels
+        By head, the labels that some training example has.
     """
 
     rows: list[list[Row]]
     annotated: dict[tuple[str, str], Mask]
     counts: dict[str, Any] = field(default_factory=dict)
     taught: dict[str, DataSettings] = field(default_factory=dict)
+    labels: dict[str, set[str]] = field(default_factory=dict)
 
 
 def heads(settings: Settings) -> tuple[Head, ...]:
@@ -91,7 +94,7 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
             for head in taught:
                 if (source, head.name) not in mixture.annotated:
                     mixture.annotated[source, head.name] = annotated(card, head, unjudged, exhaustive)
-            lessons.append(_lesson(document, taught, pieces, limit, seen, untaught))
+            lessons.append(_lesson(document, taught, pieces, limit, seen, untaught, mixture.labels))
             for row in lessons[-1].rows:
                 row.source, row.document = source, document.id
                 for head in taught:
@@ -175,6 +178,7 @@ def _lesson(
     limit: int,
     seen: dict[str, int],
     untaught: Mapping[str, Collection[str]],
+    labels: dict[str, set[str]],
 ) -> Lesson:
     examples = {
         head.name: [
@@ -183,8 +187,13 @@ def _lesson(
         for head in taught
     }
     inputs = {name: [example.input for example in found] for name, found in examples.items()}
-    rows, _ = encode([(head, inputs[head.name]) for head in taught], pieces, limit=limit)
+    rows, asked = encode([(head, inputs[head.name]) for head in taught], pieces, limit=limit)
     for head in taught:
+        if outside := sum(one.dropped for one in asked[head.name]):
+            name = f"{head.name} examples not taught, for a mention is outside the window"
+            seen[name] = seen.get(name, 0) + outside
+        for one in examples[head.name]:
+            labels.setdefault(head.name, set()).update(_labels(one.gold))
         golds = [example.gold for example in examples[head.name]]
         seen[f"{head.name} examples"] += len(golds)
         task = TASKS[head.task]
@@ -201,6 +210,44 @@ def _lesson(
                         name = f"{head.name} examples whose label the card does not allow between their types"
                         seen[name] = seen.get(name, 0) + lost
     return Lesson(rows, inputs)
+
+
+def _labels(gold: Any) -> set[str]:
+    """The labels of an example: its own, its several, or those of its spans."""
+    if isinstance(gold, str):
+        return {gold}
+    return {one if isinstance(one, str) else one.type for one in gold}
+
+
+def one_sided(mixture: Mixture, asked: Sequence[Head]) -> list[str]:
+    """The heads that cannot learn to tell anything apart: all their examples say the same."""
+    problems = []
+    for head in asked:
+        found = mixture.labels.get(head.name, set())
+        if head.task == "ner" and not found:
+            problems.append(f"heads {head.name!r}: no training text has a mention of {', '.join(head.labels)}")
+        elif head.task != "ner" and len(found) < 2 and not head.multilabel:
+            every = next(iter(found), "nothing")
+            problems.append(
+                f"heads {head.name!r}: every training example is {every!r}, so there is nothing to tell apart"
+            )
+    return problems
+
+
+def unseen(mixture: Mixture, settings: Settings, asked: Sequence[Head]) -> Iterator[tuple[str, dict[str, int]]]:
+    """By corpus, what its dev has that train lacks: examples that will be scored, and that the network gets wrong."""
+    table = {head.name: head for head in asked}
+    for item in settings.data:
+        seen: dict[str, int] = {}
+        found = corpora.load(item.corpus).documents(item.dev, protocol=item.protocol or None) if item.dev else ()
+        for document in found:
+            for head in (table[name] for name in item.heads):
+                for one in TASKS[head.task].examples(document, head):
+                    for label in sorted(_labels(one.gold) - mixture.labels.get(head.name, set())):
+                        name = f"{head.name} examples of {label}, which train lacks and dev counts as missed"
+                        seen[name] = seen.get(name, 0) + 1
+        if seen:
+            yield f"{_card(item).name} {item.dev}", seen
 
 
 def _untaught(targets: Targets, legal: Mask) -> int:

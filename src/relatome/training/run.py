@@ -23,7 +23,7 @@ from relatome.corpora.held_out import HeldOut
 from relatome.corpora.merged import Merged
 from relatome.documents import Document
 from relatome.environment import environment
-from relatome.errors import ModelError, TrainingError
+from relatome.errors import ModelError, SettingsError, TrainingError
 from relatome.evaluate import evaluate
 from relatome.models import checkpoint as folders
 from relatome.models.checkpoint import Checkpoint
@@ -80,6 +80,9 @@ def planned(settings: Settings, folder: str | Path) -> Run:
     torch.manual_seed(settings.seed)
     checkpoint = folders.new(encoder_folder(settings.encoder), heads, limit=settings.limit)
     found = mixture.build(settings, heads, checkpoint.pieces, checkpoint.limit)
+    if problems := mixture.one_sided(found, heads):
+        raise SettingsError(problems)
+    found.counts.update(mixture.unseen(found, settings, heads))
     score = (lambda current: dev_scores(settings, current)) if any(item.dev for item in settings.data) else None
     return Run(settings, checkpoint, found, folder, score=score)
 
