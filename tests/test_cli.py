@@ -238,6 +238,7 @@ def _hostile() -> dict[str, tuple[bytes, str]]:
         "empty.txt": (b"", "empty.txt: the file is empty"),
         "blank.txt": (b"\n \n", "blank.txt: the file is empty: it holds only blank lines"),
         "binary.txt": (b"\x7fELF\0\0\1\2", "binary.txt: the file is binary, not text"),
+        "paper.pdf": (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj", "paper.pdf: this is a PDF, not text (take the text out"),
         "latin.txt": ("caf\u00e9 na\u00efve".encode("latin-1"), "latin.txt:1: the text is not UTF-8: byte 4"),
         "wide.txt": (TEXT.encode("utf-16"), "wide.txt:1: the file is UTF-16, not UTF-8"),
         "shifted.pubtator": (

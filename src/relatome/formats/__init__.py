@@ -134,6 +134,12 @@ def guess(path: str | Path) -> str:
         return _guess_inside(path)
     start = head(path).lstrip()
     found = next(name for name in FORMATS if hasattr(module := _module(name), "fits") and module.fits(start))
+    if start.startswith("%PDF-"):
+        raise FormatError(
+            "this is a PDF, not text",
+            path=shown(path),
+            advice="take the text out first: pdftotext FILE - | relatome ... -",
+        )
     if "\0" in start and not getattr(_module(found), "BINARY", False):
         raise FormatError("the file is binary, not text", path=shown(path), advice="only text and Parquet can be read")
     if found == "text" and (root := xml_root(start)) is not None:
