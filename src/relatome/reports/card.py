@@ -315,7 +315,7 @@ def _corpora(run: Run, known: Mapping[str, Card | None]) -> Iterator[str]:
             escaped(str(said.get(key, UNKNOWN))) for key in ("title", "version", "licence", "terms")
         )
         yield (
-            f"- **{escaped(name)}** (version {version}): {title}. Licence: {licence}. {terms} Models of it "
+            f"- **{escaped(name)}** (version {version}): {title}. Licence: {licence}. {terms.rstrip('.')}. Models of it "
             f"{'may' if said.get('ship') is True else 'may not'} be shipped with Relatome."
         )
     yield ""
