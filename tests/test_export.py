@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ from relatome.predictors.neural import Memory
 from relatome.predictors.openvino import OpenVINOForward
 from relatome.predictors.pytorch import TorchForward
 from relatome.predictors.texts import Predictor
-from relatome.tasks.example import Head, Prediction
+from relatome.tasks.example import Head, Options, Prediction
 from tests import tiny
 
 LAYERS = Head("nested", "ner", "layers", ("Chemical", "Gene"))
@@ -257,3 +258,24 @@ def test_compare_scores_both_engines_on_a_corpus(folder: Path, corpus_data: Path
     same = export.compare(reference, reference, [export.Job("ncbi-disease", "ner")])
     assert all(row["lost"] == 0 and row["changed"] == 0 for row in same)
     assert not export.lost_too_much(same)
+
+
+def test_a_head_with_options_answers_as_torch_does(tmp_path: Path):
+    ways = Options(markers="typed", pooling="mention", symmetric=("INHIBITOR",), choice="multilabel")
+    head = dataclasses.replace(tiny.RELATIONS, options=ways)
+    made = tiny.fresh(tmp_path / "encoder", [tiny.ENTITIES, head])
+    rows = encode([(tiny.ENTITIES, tiny.sentences()), (head, tiny.pairs())], made.pieces, limit=made.limit)[0]
+    export.export(made, tmp_path / "model", calibration=rows)
+    opened = openvino.load(tmp_path / "model", precision="fp32")
+    assert opened.heads["relations"] == head
+    rounded = predictors.load(tmp_path / "model", backend="pytorch")
+    for memory in (False, True):
+        found = []
+        for predictor in (opened, rounded):
+            kept = Memory() if memory else None
+            predictor.predict({"entities": tiny.sentences()}, kept)
+            found.append(predictor.predict({"relations": tiny.pairs()}, kept)["relations"])
+        assert tiny.agree(found[0], found[1], within=1e-3)
+    marker = Head("relations", "relation", "marker", tiny.RELATIONS.labels, options=Options(pooling="mention"))
+    with pytest.raises(ModelError, match="a marker head that pools mentions cannot be exported"):
+        export.export(tiny.fresh(tmp_path / "other", [marker]), tmp_path / "none", calibration=rows)
