@@ -299,6 +299,8 @@ def test_train_says_which_test_splits_it_could_not_hold_out(world: Path, capsys:
     arguments = ["train", "--corpus", "rows", "--task", "classification", "--encoder", str(world / "encoder")]
     assert main([*arguments, "-o", str(world / "run"), "--dry-run"]) == 0
     assert "not held out, for no test split of them is here: texts" in capsys.readouterr().err
+    assert not (world / "run").exists()
+    assert main([*arguments, "-o", str(world / "run"), "--epochs", "1", "--quiet"]) == 0
     seen = Seen.read(world / "run")
     assert seen is not None and [len(part.prints) for part in seen.parts] == [3, 2]
 
