@@ -13,7 +13,7 @@ from relatome.documents import Document, Mention
 
 def document(text: str, *names: str, kind: str = "Chemical", ids: tuple[str, ...] = ()) -> Document:
     """Every occurrence of the names as a mention; ``ids`` by name."""
-    found = []
+    found: list[Mention] = []
     for number, name in enumerate(names):
         for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text):
             linked = (ids[number],) if ids else ()

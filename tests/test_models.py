@@ -147,15 +147,17 @@ def test_no_row_of_the_mask_is_empty(tmp_path: Path) -> None:
 def test_the_shapes_of_every_head(tmp_path: Path) -> None:
     marker = Head("m", "relation", "marker", ("NO_RELATION", "CID"))
     layers = Head("l", "ner", "layers", ("Chemical", "Gene"))
-    made = tiny.fresh(tmp_path, (*tiny.HEADS, marker, layers))
+    across = Head("d", "relation", "document", ("NO_RELATION", "CID", "BIND"))
+    made = tiny.fresh(tmp_path, (*tiny.HEADS, marker, layers, across))
     assert {head.kind for head in made.network.asked} == set(HEADS)
     rows, _ = encode([(tiny.RELATIONS, PAIRS)], made.pieces, limit=made.limit)
     ids, positions, mask, at = arrays(made, rows * 2)
-    logits, _ = made.network(ids, positions, mask, at)
+    concepts = (torch.zeros_like(ids), torch.zeros((2, 4, 3, 2), dtype=torch.long), torch.ones((2, 5, 2)).long())
+    logits, _ = made.network(ids, positions, mask, at, readings=concepts)
     shapes = {name: tuple(value.shape) for name, value in logits.items()}
     assert shapes == {
         "entities": (2, ids.shape[1], 7), "relations": (2, 3, 4), "ade-sentence": (2, 2), "m": (2, 2),
-        "l": (2, ids.shape[1], 6),
+        "l": (2, ids.shape[1], 6), "d": (2, 5, 3),
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from relatome.tasks import TASKS
-from relatome.tasks.example import Encoded, Head, Pair, Sentence
+from relatome.tasks.example import ConceptPair, Encoded, Head, Pair, Reading, Sentence
 from relatome.tasks.relation import marker_types, others, read
 from relatome.wordpieces import MARKERS, Window, WordPieces
 
@@ -41,6 +41,8 @@ class Row:
         Training only: by head, the gold classes and which classes each item may have.
     soft
         Training only: by head, a teacher's probabilities, ``(items, C)``; NaN where it says nothing of a class.
+    reading
+        How a ``document`` head reads the row.
     source, document
         Training only: the corpus, which says what is annotated exhaustively, and the document's id.
     """
@@ -53,6 +55,7 @@ class Row:
     targets: dict[str, Array] = field(default_factory=dict)
     legal: dict[str, Array] = field(default_factory=dict)
     soft: dict[str, Array] = field(default_factory=dict)
+    reading: Reading | None = None
     source: str = ""
     document: str = ""
 
@@ -102,6 +105,8 @@ def encode(
                 row.markers, row.names = item.markers, item.names
             if item.spans is not None:
                 row.spans = item.spans
+            if item.reading is not None:
+                row.reading = item.reading
     return list(rows.values()), asked
 
 
@@ -118,6 +123,9 @@ class Batch:
     pairs
         ``(B, P, 2)`` index of each pair's ``[E1]`` and ``[E2]``; rows with fewer pairs repeat index 0. Where a row has
         spans it is ``(B, P, 4)``: where what is read of the two begins, and where it ends.
+    readings
+        For a ``document`` head, the rows' readings: ``(B, T)`` slots (-1 for padding), ``(B, E, K, 2)`` spots and
+        ``(B, P, 2)`` pairs of concepts.
     """
 
     rows: tuple[Row, ...]
@@ -125,6 +133,7 @@ class Batch:
     positions: Array
     mask: Array
     pairs: Array
+    readings: tuple[Array, Array, Array]
 
     @property
     def pieces(self) -> int:
@@ -157,7 +166,7 @@ def collate(rows: Sequence[Row], *, pad: int, markers: Sequence[int], memory: Se
     for index, (row, text) in enumerate(zip(rows, lengths, strict=True)):
         if text:
             ids[index, :text] = row.window.ids
-            positions[index, :text] = np.arange(text)
+            positions[index, :text] = np.arange(text) if row.reading is None else _positions(row.reading)
         total = len(row.markers)
         if total:
             named = np.tile(np.asarray(markers), total) if row.names is None else row.names.reshape(-1)
@@ -176,10 +185,36 @@ def collate(rows: Sequence[Row], *, pad: int, markers: Sequence[int], memory: Se
     beyond = here[None, :] >= np.asarray(lengths)[:, None]
     own = beyond[:, :, None] & beyond[:, None, :] & (group[:, :, None] == group[:, None, :])
     seen = (here[None, None, :] < text_lengths) | own
+    for index, row in enumerate(rows):
+        if row.reading is not None and len(row.reading.parts) > 1:
+            part = np.repeat(np.arange(len(row.reading.parts)), row.reading.parts)
+            seen[index, : len(part), : len(part)] &= part[:, None] == part[None, :]
     remembered = np.zeros((len(rows), wide, past), dtype=bool)
     if memory is not None:
         remembered[:] = (np.arange(past)[None, :] < np.asarray(memory)[:, None])[:, None, :]
-    return Batch(tuple(rows), ids, positions, np.concatenate((remembered, seen), axis=2)[:, None], pairs)
+    mask = np.concatenate((remembered, seen), axis=2)[:, None]
+    return Batch(tuple(rows), ids, positions, mask, pairs, _readings(rows, wide))
+
+
+def _positions(reading: Reading) -> Array:
+    """Each window of a row begins at position 0."""
+    return np.concatenate([np.arange(part) for part in reading.parts])
+
+
+def _readings(rows: Sequence[Row], wide: int) -> tuple[Array, Array, Array]:
+    """The rows' readings, padded; of rows without one, a single concept without a mention, and no answer is asked."""
+    found = [row.reading for row in rows if row.reading is not None]
+    parties = max((len(one.spots) for one in found), default=1)
+    mentions = max((one.spots.shape[1] for one in found), default=1)
+    slots = np.full((len(rows), wide), -1, dtype=np.int64)
+    spots = np.full((len(rows), parties, mentions, 2), -1, dtype=np.int64)
+    related = np.zeros((len(rows), max((len(one.related) for one in found), default=1), 2), dtype=np.int64)
+    for index, row in enumerate(rows):
+        if row.reading is not None:
+            slots[index, : len(row.reading.slots)] = row.reading.slots
+            spots[index, : len(row.reading.spots), : row.reading.spots.shape[1]] = row.reading.spots
+            related[index, : len(row.reading.related)] = row.reading.related
+    return slots, spots, related
 
 
 def width(pieces: int) -> int:
@@ -266,7 +301,7 @@ class _Text(NamedTuple):
     breaks: tuple[int, ...] = ()
 
 
-def _text(item: Sentence | Pair, head: Head, limit: int, marked: bool) -> _Text:
+def _text(item: Sentence | Pair | ConceptPair, head: Head, limit: int, marked: bool) -> _Text:
     """A plain tokenizer that is given a marked text ends a word at a marker, so for ``marker`` we do so too."""
     if not isinstance(item, Pair):
         return _Text(item.text, limit)

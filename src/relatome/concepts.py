@@ -126,9 +126,7 @@ def _abbreviations(text: str) -> Iterator[tuple[str, Span]]:
 
 def _is_short(form: str) -> bool:
     """Two to ten characters, at most two words, a letter among them, a letter or digit first."""
-    return (
-        2 <= len(form) <= 10 and len(form.split()) <= 2 and form[0].isalnum() and any(one.isalpha() for one in form)
-    )
+    return 2 <= len(form) <= 10 and len(form.split()) <= 2 and form[0].isalnum() and any(one.isalpha() for one in form)
 
 
 def _long_before(text: str, at: int, short: str) -> Span | None:
@@ -152,9 +150,7 @@ def _aligned(short: str, long: str) -> int | None:
         letter = short[index].lower()
         if not letter.isalnum():
             continue
-        while at >= 0 and (
-            long[at].lower() != letter or (index == 0 and at > 0 and long[at - 1].isalnum())
-        ):
+        while at >= 0 and (long[at].lower() != letter or (index == 0 and at > 0 and long[at - 1].isalnum())):
             at -= 1
         if at < 0:
             return None

@@ -117,6 +117,12 @@ def export(
         raise ModelError(
             "a marker head that pools mentions cannot be exported", advice="use it with the pytorch backend"
         )
+    across = next((head.name for head in opened.network.asked if head.kind == "document"), None)
+    if across is not None:
+        raise ModelError(
+            f"the head {across!r} reads whole documents and cannot be exported yet",
+            advice="use it with the pytorch backend",
+        )
     rows = list(calibration)
     if not rows:
         raise ModelError("no rows to calibrate with", advice="give rows of the training corpora")

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from relatome import negation
+from relatome import concepts, negation
 from relatome.documents import Document, Mention
 from relatome.errors import ModelError
 from relatome.predictors.neural import Memory, NeuralPredictor
-from relatome.tasks import classification, ner, pairs, relation
+from relatome.tasks import classification, concept_pairs, ner, pairs, relation
 from relatome.tasks.example import Head, Pair, Prediction, Sentence
 
 MOST_PAIRS = 1000  # of one sentence: real ones have up to a few hundred; a crowd of 200 mentions has 20,000
@@ -97,7 +97,7 @@ def _read(
         for index, prediction in zip((i for i, _ in part), found[on_text[0].name] if on_text else [], strict=False):
             windows[index] += prediction.windows
         for head in heads:
-            if head.task != "relation":
+            if head.task != "relation" or head.kind == "document":
                 continue
             found_pairs = []
             for (index, sentence), inside in zip(part, own, strict=True):
@@ -117,6 +117,10 @@ def _read(
     for index, document in enumerate(documents):
         result = replace(document, mentions=tuple(mentions[index]), relations=())
         result = relation.attach(result, asked[index], related[index], predictor.source, symmetric)
+        for head in heads:
+            if head.kind == "document":
+                result, left_out = _between_concepts(result, predictor, head)
+                crowded[index] += left_out
         result = negation.mark(result)
         for name, answered in labelled.items():
             result = classification.attach(
@@ -155,6 +159,20 @@ def _across(
         if found:
             asked[index].extend(found)
             related[index].extend(predictor.predict({head.name: found})[head.name])
+
+
+def _between_concepts(document: Document, predictor: NeuralPredictor, head: Head) -> tuple[Document, int]:
+    """The document with its relations between concepts; and how many pairs of a crowd of concepts were not asked about.
+
+    Its mentions get ids made from their names, because none can be had from a text (`concepts.named`).
+    """
+    named = concepts.named(document)
+    asked = list(islice(concept_pairs.candidates(named, head), MOST_PAIRS))
+    left_out = 0
+    if len(asked) == MOST_PAIRS:
+        left_out = sum(1 for _ in concept_pairs.candidates(named, head)) - MOST_PAIRS
+    answers = predictor.predict({head.name: asked})[head.name]
+    return concept_pairs.attach(named, asked, answers, predictor.source), left_out
 
 
 def _slices(sentences: Sequence[tuple[int, Sentence]], chunk: int) -> Iterator[list[tuple[int, Sentence]]]:

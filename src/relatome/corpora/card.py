@@ -230,6 +230,8 @@ class Card:
         Canonical types that the corpus marks wherever they stand; absence of a mark means something for these only.
     evaluated_groups
         The relation groups the official score counts.
+    scorer
+        Whose rules relations between concepts are counted by; empty: the plain ones (``relations``).
     protocol
         The protocol used where none is named.
     repeated
@@ -277,6 +279,7 @@ class Card:
     exhaustive: tuple[str, ...] = ()
     relations: Mapping[str, RelationType] = field(default_factory=dict)
     evaluated_groups: tuple[str, ...] = ()
+    scorer: str = ""
     labels: Mapping[str, LabelType] = field(default_factory=dict)
     repeated: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
@@ -368,6 +371,7 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
         exhaustive=table.texts("exhaustive", default=()),
         relations=_relations(table),
         evaluated_groups=table.texts("evaluated_groups", default=()),
+        scorer=table.text("scorer", ""),
         labels=_labels(table),
         repeated=table.texts("repeated", default=()),
         versions=table.texts("versions", default=()),

@@ -89,6 +89,60 @@ def _states(hidden: Tensor, pairs: Tensor) -> Tensor:
     return torch.gather(hidden, 1, index).reshape(rows, count, 2 * hidden.shape[2])
 
 
+class ConceptPairs(nn.Module):
+    """The classes of every pair of concepts of a document (ATLOP, arXiv:2010.11304, section 3).
+
+    A concept is the logsumexp of its mentions, a mention the mean of its first and last piece; a pair also sees the
+    text that both its concepts attend to (localized context pooling). The attention is this head's own, since the
+    encoder's fused one keeps no weights. Class 0 is the threshold.
+    """
+
+    def __init__(self, width: int, classes: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.block = next(size for size in (64, 48, 32, 16, 8, 4, 2, 1) if width % size == 0)
+        self.query = nn.Linear(width, width)
+        self.head = nn.Linear(2 * width, width)
+        self.tail = nn.Linear(2 * width, width)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(width * self.block, classes)
+
+    def forward(self, hidden: Tensor, readings: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """``(B, T, H)`` hidden states to ``(B, P, C)`` logits.
+
+        ``readings`` are ``(B, T)`` slots, ``(B, E, K, 2)`` spots and ``(B, P, 2)`` pairs, as in `batches.Batch`.
+        """
+        slots, spots, related = readings
+        rows, pieces, width = hidden.shape
+        text, known = _merged(hidden, slots)
+        index = spots.clamp(min=0).reshape(rows, -1, 1).expand(-1, -1, width)
+        mentions = torch.gather(text, 1, index).reshape(*spots.shape, width).mean(dim=3)
+        there = (spots[..., :1] >= 0).any(dim=2)  # (B, E, 1): padding has no mention
+        mentions = mentions.masked_fill(spots[..., :1] < 0, -1e4)
+        parties = torch.logsumexp(mentions, dim=2).masked_fill(~there, 0.0)
+        scores = self.query(parties) @ text.transpose(1, 2) / width**0.5
+        looks = torch.log_softmax(scores.masked_fill(~known[:, None], -1e4), dim=-1)
+        sides = [related[:, :, side, None] for side in (0, 1)]
+        pairs = [torch.gather(parties, 1, side.expand(-1, -1, width)) for side in sides]
+        one, other = (torch.gather(looks, 1, side.expand(-1, -1, pieces)) for side in sides)
+        context = torch.softmax(one + other, dim=-1) @ text  # a product of two attentions, as one
+        ends = []
+        for layer, party in zip((self.head, self.tail), pairs, strict=True):
+            state = torch.tanh(layer(torch.cat((party, context), dim=-1)))
+            ends.append(state.reshape(rows, -1, width // self.block, self.block))
+        product = (ends[0][..., :, None] * ends[1][..., None, :]).reshape(rows, -1, width * self.block)
+        result: Tensor = self.classifier(self.dropout(product))
+        return result
+
+
+def _merged(hidden: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
+    """The states of the text's pieces, each the mean of those that windows gave it; and ``(B, T)`` which there are."""
+    held = (slots >= 0)[..., None].to(hidden.dtype)
+    index = slots.clamp(min=0)[..., None]
+    count = torch.zeros_like(held).scatter_add(1, index, held)
+    total = torch.zeros_like(hidden).scatter_add(1, index.expand_as(hidden), hidden * held)
+    return total / count.clamp(min=1), count[..., 0] > 0
+
+
 def made(head: Head, width: int, dropout: float) -> nn.Module:
     """The module of a head: that of its kind, or what its pooling asks for."""
     kind = POOLED.get((head.kind, head.pooling), HEADS[head.kind])
@@ -102,10 +156,11 @@ POOLED: dict[tuple[str, str], Callable[..., nn.Module]] = {
 }
 """Relation heads that read other states than those of their kind do."""
 
-HEADS: dict[str, type[Tags | Label | Packed]] = {
+HEADS: dict[str, type[Tags | Label | Packed | ConceptPairs]] = {
     "tags": Tags,
     "layers": Tags,
     "label": Label,
     "marker": Label,
     "packed": Packed,
+    "document": ConceptPairs,
 }

@@ -66,6 +66,11 @@ class HostedNetwork(nn.Module):
         return layers[-1]
 
     @property
+    def reads_documents(self) -> bool:
+        """No head of these families does."""
+        return False
+
+    @property
     def positions(self) -> int:
         """How many pieces a window can hold; RoBERTa's first position is the one after its padding's number."""
         config = self.model.config
@@ -85,6 +90,7 @@ class HostedNetwork(nn.Module):
         memory: Tensor | None = None,
         *,
         remember: bool = False,
+        readings: tuple[Tensor, Tensor, Tensor] | None = None,
     ) -> tuple[dict[str, Tensor], Tensor | None]:
         """Logits of the head: ``(B, T, C)`` for tags, else ``(B, C)``. Parameters as in `Network.forward`.
 

@@ -51,15 +51,24 @@ class Network(nn.Module):
         memory: Tensor | None = None,
         *,
         remember: bool = False,
+        readings: tuple[Tensor, Tensor, Tensor] | None = None,
     ) -> tuple[dict[str, Tensor], Tensor | None]:
-        """Logits of every head: ``(B, T, C)`` for tags, ``(B, P, C)`` for packed, ``(B, C)`` for the others.
+        """Logits of every head: ``(B, T, C)`` for tags, ``(B, P, C)`` for packed and document, ``(B, C)`` for the others.
 
-        Parameters are those of `Bert.forward`, and ``pairs`` ``(B, P, 2)``, the pieces of each pair's markers.
+        Parameters are those of `Bert.forward`, and ``pairs`` ``(B, P, 2)``, the pieces of each pair's markers; for
+        a document head, the ``readings`` of `batches.Batch`.
         """
         hidden, memory = self.encoder(ids, positions, mask, memory, remember=remember)
         with torch.autocast(hidden.device.type, enabled=False):  # few numbers, and those that decide: full precision
             hidden = hidden.float()
-            return {name: head(hidden, pairs) for name, head in self.heads.items()}, memory
+            kinds = {head.name: head.kind for head in self.asked}
+            asked = {name: readings if kinds[name] == "document" else pairs for name in self.heads}
+            return {name: head(hidden, asked[name]) for name, head in self.heads.items()}, memory
+
+    @property
+    def reads_documents(self) -> bool:
+        """Whether a head needs the readings of a batch."""
+        return any(head.kind == "document" for head in self.asked)
 
 
 def loss(
@@ -121,6 +130,29 @@ def costs(
     weights = None if weights is None else weights.to(logits.device)
     kept = logits[keep].float(), gold[keep], legal[keep], annotated[keep]
     return found.masked_scatter(keep, LOSSES[kind](*kept, weights, **options))
+
+
+def threshold_costs(logits: Tensor, gold: Tensor, legal: Tensor, annotated: Tensor) -> Tensor:
+    """What each item costs where it may have several labels, ``(N,)``: the adaptive threshold loss.
+
+    Every gold label is to be above class 0, the threshold, and every other label below it (Zhou et al. 2021,
+    arXiv:2010.11304, section 4). Labels that an item cannot have, or that its corpus does not annotate, are neither.
+
+    Parameters
+    ----------
+    logits
+        ``(N, C)``.
+    gold
+        ``(N, C)`` bool.
+    legal, annotated
+        As for `costs`.
+    """
+    threshold = F.one_hot(torch.zeros(len(logits), dtype=torch.long, device=logits.device), logits.shape[1]).bool()
+    right = gold & legal & ~threshold
+    wrong = legal & annotated & ~gold & ~threshold
+    above = F.log_softmax(logits.masked_fill(~(right | threshold), -1e9), dim=-1)
+    below = F.log_softmax(logits.masked_fill(~(wrong | threshold), -1e9), dim=-1)
+    return -(above * right).sum(dim=-1) - below[:, 0]
 
 
 def outcomes(logits: Tensor, legal: Tensor, annotated: Tensor) -> Tensor:

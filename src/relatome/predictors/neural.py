@@ -181,7 +181,7 @@ class NeuralPredictor:
                     answer = answers[name][place]
                     if kind in ("tags", "layers"):
                         answer = answer[: len(row.window)]
-                    elif kind == "packed" or item.spans is not None:
+                    elif kind in ("packed", "document") or item.spans is not None:
                         answer = answer[: len(item.inputs)]
                     logits[name][index] = answer
                 if memory is not None and kept is not None:

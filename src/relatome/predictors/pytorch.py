@@ -33,7 +33,11 @@ class TorchForward:
                 arrays = (
                     torch.from_numpy(a).to(self.device) for a in (batch.ids, batch.positions, batch.mask, batch.pairs)
                 )
-                logits, kept = self.network(*arrays, past, remember=remember)
+                readings = None
+                if self.network.reads_documents:
+                    slots, spots, related = (torch.from_numpy(a).to(self.device) for a in batch.readings)
+                    readings = (slots, spots, related)
+                logits, kept = self.network(*arrays, past, remember=remember, readings=readings)
         finally:
             self.network.train(training)
         return {name: _numpy(value) for name, value in logits.items()}, None if kept is None else _numpy(kept)

@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
+from relatome.documents import Span
 from relatome.wordpieces import Window
 
 Logits = np.ndarray[Any, np.dtype[np.float32]]
@@ -96,7 +97,7 @@ class Head:
     task
         A member of ``tasks.TASKS``.
     kind
-        One of the task's ``HEADS``: ``tags``, ``layers``, ``packed``, ``marker``, ``label``.
+        One of the task's ``HEADS``: ``tags``, ``layers``, ``packed``, ``marker``, ``document``, ``label``.
     labels
         ``tags`` and ``layers``: entity types, without B and I. Others: the classes; for relations the first is ``NO_RELATION``.
     arguments
@@ -194,7 +195,32 @@ class Pair:
     tail: Argument
 
 
-Input = TypeVar("Input", bound=Sentence | Pair)
+class Party(NamedTuple):
+    """One side of a pair of concepts: a concept, and where the *document's* text names it."""
+
+    id: str
+    type: str
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptPair:
+    """An ordered candidate of two concepts: the input of the relation head ``document``.
+
+    Parameters
+    ----------
+    text
+        All of the document's.
+    """
+
+    id: str
+    document: str
+    text: str
+    head: Party
+    tail: Party
+
+
+Input = TypeVar("Input", bound=Sentence | Pair | ConceptPair)
 Gold = TypeVar("Gold")
 
 
@@ -204,6 +230,29 @@ class Example(Generic[Input, Gold]):
 
     input: Input
     gold: Gold
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """How a ``document`` head reads a row.
+
+    Parameters
+    ----------
+    parts
+        Pieces of each window in the row; a piece sees those of its own.
+    slots
+        ``(T,)`` the number in the text of each piece, from 1; 0 for special pieces. What two windows hold is numbered
+        once.
+    spots
+        ``(E, K, 2)`` for each concept, the first and last piece of its mentions, by number; -1 where it has fewer.
+    related
+        ``(P, 2)`` the two concepts of each pair.
+    """
+
+    parts: tuple[int, ...]
+    slots: np.ndarray[Any, np.dtype[np.int32]]
+    spots: np.ndarray[Any, np.dtype[np.int32]]
+    related: np.ndarray[Any, np.dtype[np.int32]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,6 +275,8 @@ class Encoded:
     mirrored
         How many of the last inputs are read in the other order: pairs of symmetric labels whose other order is not
         asked about by itself.
+    reading
+        ``document`` only.
     """
 
     window: Window
@@ -235,6 +286,7 @@ class Encoded:
     mirrored: int = 0
     names: np.ndarray[Any, np.dtype[np.int32]] | None = None
     spans: np.ndarray[Any, np.dtype[np.int32]] | None = None
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)

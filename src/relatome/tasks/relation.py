@@ -1,6 +1,6 @@
 """Relation extraction: an ordered pair of mentions of one sentence in, a typed relation or none out.
 
-Two heads read the same pairs:
+Two heads read the same pairs (a third, ``document``, relates concepts across sentences: see ``concept_pairs.py``):
 
 ``packed``
     Every pair of a window in one pass: the text once, then each pair's ``[E1] [/E1] [E2] [/E2]``, which share the
@@ -30,12 +30,13 @@ import numpy as np
 
 from relatome.documents import Document, Relation, Span
 from relatome.errors import MarkerError
+from relatome.tasks import concept_pairs
 from relatome.tasks.example import NEGATIVE, Argument, Encoded, Example, Head, Logits, Pair, Prediction, Sentence
 from relatome.tasks.example import softmax as _softmax
 from relatome.tasks.pairs import Facts, allowed, candidates, legal
 from relatome.wordpieces import MARKER, MARKERS, Window, markers_of
 
-HEADS = ("packed", "marker")
+HEADS = ("packed", "marker", "document")
 SCORER = "relations"
 _NO_MARKERS: Mapping[str, Sequence[int]] = {}
 PAIRS_PER_ROW = 32  # 128 marker pieces: a list of forty drugs must not make a row of 6,000 pieces
@@ -48,11 +49,14 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 def inputs(document: Document, head: Head) -> Iterator[Pair]:
     """The document's candidate pairs."""
-    return candidates(document, head)
+    return concept_pairs.candidates(document, head) if head.kind == "document" else candidates(document, head)  # type: ignore[return-value]
 
 
 def examples(document: Document, head: Head) -> Iterator[Example[Pair, Gold]]:
     """The candidate pairs with their gold label, the first where the corpus gives two; ``multilabel``: all, or none."""
+    if head.kind == "document":
+        yield from concept_pairs.examples(document, head)  # type: ignore[misc]
+        return
     facts = Facts.of(document, head)
     for pair in candidates(document, head):
         labels = facts.labels(pair.head.id, pair.tail.id)
@@ -80,6 +84,9 @@ def encode(
     MarkerError
         The head reads the types of mentions, and one has none.
     """
+    if head.kind == "document":
+        yield from concept_pairs.encode(windows, batch, head)  # type: ignore[arg-type]
+        return
     readings = [(index, pair, 0) for index, pair in enumerate(batch)]
     readings += [(index, mirrored(batch[index]), 1) for index in _unasked(batch, head)]
     located: Located = {}
@@ -133,6 +140,8 @@ def targets(encoded: Encoded, golds: Sequence[Gold], head: Head) -> Targets:
 
     ``multilabel``: ``(P, C)``, 1 where a label holds; of the negative class, where none does.
     """
+    if head.kind == "document":
+        return concept_pairs.targets(encoded, golds, head)  # type: ignore[arg-type]
     if head.multilabel:
         table = np.asarray([[label in golds[index] for label in head.labels] for index in encoded.inputs], np.int64)
         table = table.reshape(len(encoded.inputs), len(head.labels))
@@ -149,6 +158,8 @@ def targets(encoded: Encoded, golds: Sequence[Gold], head: Head) -> Targets:
 
 def legal_labels(encoded: Encoded, batch: Sequence[Pair], head: Head) -> Mask:
     """``(P, C)`` which labels each pair's types allow; where a pair is read in the other order, the symmetric ones."""
+    if head.kind == "document":
+        return concept_pairs.legal_labels(encoded, batch, head)  # type: ignore[arg-type]
     own = len(encoded.inputs) - encoded.mirrored
     found = _legal([batch[index] for index in encoded.inputs[:own]], head)
     if encoded.mirrored:
@@ -165,6 +176,8 @@ def decode(batch: Sequence[Pair], encoded: Sequence[Encoded], logits: Sequence[L
     is chosen first (the probabilities of its labels added up), then its likeliest label. ``multilabel``: every label
     that is likelier than not, the likeliest first.
     """
+    if head.kind == "document":
+        return concept_pairs.decode(batch, encoded, logits, head)  # type: ignore[arg-type]
     count, classes = len(batch), len(head.labels)
     scores, mirrors = np.zeros((2, count, classes), np.float32)
     windows, dropped = [1] * count, [False] * count

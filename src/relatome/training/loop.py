@@ -350,7 +350,14 @@ class Run:
         device = self.accelerator.device
         arrays = [torch.from_numpy(a).to(device) for a in (batch.ids, batch.positions, batch.mask, batch.pairs)]
         with self.accelerator.autocast():
-            return [self.network(*arrays)[0] for _ in range(2 if self.settings.r_drop else 1)]
+            readings = self._readings(batch)
+            return [self.network(*arrays, readings=readings)[0] for _ in range(2 if self.settings.r_drop else 1)]
+
+    def _readings(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor] | None:
+        if not self.checkpoint.network.reads_documents:
+            return None
+        slots, spots, related = (torch.from_numpy(a).to(self.accelerator.device) for a in batch.readings)
+        return slots, spots, related
 
     def _together(
         self, losses: Mapping[str, float], pieces: int, padded: int, rows: Sequence[Row]

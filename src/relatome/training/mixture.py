@@ -226,7 +226,7 @@ def one_sided(mixture: Mixture, asked: Sequence[Head]) -> list[str]:
         found = mixture.labels.get(head.name, set())
         if head.task == "ner" and not found:
             problems.append(f"heads {head.name!r}: no training text has a mention of {', '.join(head.labels)}")
-        elif head.task != "ner" and len(found) < 2 and not head.multilabel:
+        elif head.task != "ner" and len(found) < 2 and not (head.multilabel or head.kind == "document"):
             every = next(iter(found), "nothing")
             problems.append(
                 f"heads {head.name!r}: every training example is {every!r}, so there is nothing to tell apart"

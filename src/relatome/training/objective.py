@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from relatome.batches import Row
-from relatome.models.network import costs, divergence, imitation
+from relatome.models.network import costs, divergence, imitation, threshold_costs
 from relatome.tasks.example import Head
 from relatome.tasks.ner import IGNORED
 from relatome.training.mixture import Mixture
@@ -58,8 +58,11 @@ class Objective:
         whole
             All rows of the batch.
         """
-        found = {}
+        found: dict[str, Tensor] = {}
         for head in self.asked:
+            if head.kind == "document":
+                found |= self._of_documents(head, [one[head.name] for one in passes], part, whole)
+                continue
             answers = [_choices(head, one[head.name]) for one in passes]
             items = self._items(head, answers[0], part)
             if items.taught.any():
@@ -70,6 +73,28 @@ class Objective:
                     total = total + self.r_drop * divergence(logits[0], logits[1], items.legal)[items.taught].sum()
                 found[head.name] = total * self._scale(head, whole)
         return found
+
+    def _of_documents(
+        self, head: Head, passes: Sequence[Tensor], part: Sequence[Row], whole: Sequence[Row]
+    ) -> dict[str, Tensor]:
+        """The loss of a head whose items may have several labels; nothing where the part teaches it nothing."""
+        taught = [(place, row) for place, row in enumerate(part) if head.name in row.targets]
+        if not taught:
+            return {}
+        answered = [torch.cat([one[place, : len(row.targets[head.name])] for place, row in taught]) for one in passes]
+        gold = np.concatenate([row.targets[head.name] for _, row in taught]) > 0
+        legal = np.concatenate([row.legal[head.name] for _, row in taught])
+        annotated = np.concatenate(
+            [
+                np.broadcast_to(self.mixture.annotated[row.source, head.name], row.legal[head.name].shape)
+                for _, row in taught
+            ]
+        )
+        sides = [torch.from_numpy(array).to(passes[0].device) for array in (gold, legal, annotated)]
+        each = torch.stack([threshold_costs(one, *sides).sum() for one in answered])
+        pairs = sum(len(row.targets[head.name]) for row in whole if head.name in row.targets)
+        count = sum(float(_taught(row, head.name).sum()) for row in whole if head.name in row.targets)
+        return {head.name: each.mean() * min(1.0, count / self.typical[head.name]) / pairs}
 
     def total(self, losses: Mapping[str, Tensor]) -> Tensor:
         """The sum that is minimised: each head's loss times its weight in the run."""

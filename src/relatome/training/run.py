@@ -24,7 +24,7 @@ from relatome.corpora.merged import Merged
 from relatome.documents import Document
 from relatome.environment import environment
 from relatome.errors import ModelError, SettingsError, TrainingError
-from relatome.evaluate import evaluate
+from relatome.evaluate import HEADLINE, evaluate
 from relatome.models import checkpoint as folders
 from relatome.models.checkpoint import Checkpoint
 from relatome.predictors.neural import NeuralPredictor
@@ -203,7 +203,7 @@ def dev_scores(settings: Settings, checkpoint: Checkpoint) -> Scores:
                 predictor, item.corpus, task=table[name].task, split=item.dev, protocol=item.protocol or None, resamples=0,
                 clean=False, both=False,
             ).report  # fmt: skip
-            average = "macro" if report.signature["scorer"] == "classification" else "micro"
+            average = HEADLINE.get(str(report.signature["scorer"]), "micro")
             scores[f"{item.corpus} {name} {average} f1"] = round(report.value("f1", average), 4)
     return {"mean": round(sum(scores.values()) / len(scores), 4), **scores}
 

@@ -420,6 +420,28 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
         elif head.kind and head.kind not in TASKS[head.task].HEADS:
             known = ", ".join(TASKS[head.task].HEADS)
             problems.append(f"heads {head.name!r}: task {head.task} has no head {head.kind!r}, expected one of {known}")
+        if head.kind == "document":
+            plain = HeadSettings(head.name, head.task)
+            extra = [
+                name
+                for name in (
+                    "class_weights",
+                    "loss",
+                    "smoothing",
+                    "markers",
+                    "pooling",
+                    "choice",
+                    "negatives",
+                    "sentences",
+                )
+                if getattr(head, name) != getattr(plain, name)
+            ]
+            if settings.r_drop:
+                extra.append("r_drop")
+            problems += [
+                f"heads {head.name!r}: a document head has a loss and a pooling of its own, so no {name}"
+                for name in extra
+            ]
         if head.class_weights not in ("none", "balanced"):
             problems.append(f"heads {head.name!r}: class_weights should be none or balanced")
         if head.loss not in LOSSES:
@@ -438,6 +460,8 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
             problems.append(f"data {item.corpus!r}: heads: no head is named {unknown[0]!r}, known: {', '.join(names)}")
         if item.weight <= 0:
             problems.append(f"data {item.corpus!r}: weight should be above 0, found {item.weight}")
+        if item.teacher and {head.name for head in settings.heads if head.kind == "document"} & set(item.heads):
+            problems.append(f"data {item.corpus!r}: a document head learns from no teacher yet")
         if not 0 < item.teacher_share <= 1:
             found = item.teacher_share
             problems.append(f"data {item.corpus!r}: teacher_share should be above 0 and at most 1, found {found}")
