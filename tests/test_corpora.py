@@ -67,7 +67,7 @@ def test_card_says_what_it_must(corpus: Corpus) -> None:
         assert text.strip()
     assert card.origin["url"].startswith("https://")
     assert re.fullmatch("[0-9a-f]{40}", card.origin["commit"])
-    assert card.tasks and set(card.tasks) <= set(cards.TASKS)
+    assert set(card.tasks) <= set(cards.TASKS)
     assert card.defects, "no corpus is without a footnote"
 
 
@@ -76,6 +76,21 @@ def test_checksums_are_sha256_and_sources_are_named(corpus: Corpus) -> None:
     for file in corpus.card.files.values():
         assert re.fullmatch("[0-9a-f]{64}", file.sha256)
         assert file.source
+        repository, commit = corpus.card.repository_of(file)
+        assert repository.startswith("https://") and re.fullmatch("[0-9a-f]{40}", commit)
+
+
+def test_what_has_gold_has_a_task_and_raw_text_has_neither(corpus: Corpus) -> None:
+    """``tasks = []`` is for raw text alone: a split of it holds documents, and nothing that a model could be asked for."""
+    card = corpus.card
+    gold = {"mentions", "relations", "labels", "questions"}
+    counted = [gold & set(counts) for splits in card.counts.values() for counts in splits.values()]
+    if card.tasks:
+        assert card.task() == card.tasks[0] and any(counted)
+        return
+    assert not any(counted) and not card.ship and not card.held_out
+    with pytest.raises(CorpusError, match=f"'{card.name}' has no gold: it is raw text"):
+        card.task()
 
 
 def test_types_are_canonical(corpus: Corpus) -> None:
@@ -111,7 +126,8 @@ def test_published_numbers_are_ours_or_explained(corpus: Corpus) -> None:
                 assert f"{split} set is missing" in explained
                 continue
             wanted = {"documents": published["documents"], **published.get("mentions", {})}
-            found = {"documents": ours["documents"], **ours.get("mentions", {})}
+            wanted |= {what: published[what] for what in ("abstracts", "paragraphs") if what in published}
+            found = {**ours, **ours.get("mentions", {})}
             for what, number in wanted.items():
                 assert found[what] == number or str(number) in explained.replace(",", "")
 
@@ -254,6 +270,31 @@ def test_wrong_checksum_shows_both(mine: Path) -> None:
     assert "this is not the file that card 'mine' version 1 describes" in str(caught.value)
     assert f"its sha256 is {found}, expected {expected}" in str(caught.value)
     assert str(caught.value).startswith(str(mine.parent / "b.txt"))
+
+
+def test_a_file_from_elsewhere_names_its_own_repository(mine: Path) -> None:
+    own = 'repository = "https://github.com/other/one", commit = "fedcba9876543210", source = "x/b.txt"'
+    mine.write_text(mine.read_text(encoding="utf-8").replace('source = "x/b.txt"', own), encoding="utf-8")
+    card = corpora.load(mine).card
+    assert card.repository_of(card.files["a.txt"]) == ("https://example.org/mine", "0123456789abcdef")
+    assert card.repository_of(card.files["b.txt"]) == ("https://github.com/other/one", "fedcba9876543210")
+    (mine.parent / "b.txt").unlink()
+    with pytest.raises(CorpusError, match="from https://github.com/other/one, at commit fedcba987654, file 'x/b.txt'"):
+        corpora.load(mine).documents("train")
+
+
+def test_abstracts_and_paragraphs_are_counted_where_the_card_says(mine: Path) -> None:
+    counts = (
+        "[counts.official]\ntrain = { documents = 2, mentions = { Chemical = 2 }, abstracts = 3, paragraphs = 0 }\n"
+    )
+    mine.write_text(mine.read_text(encoding="utf-8") + counts, encoding="utf-8")
+    found = {
+        count.what: (count.found, count.card, count.right)
+        for count in compared(corpora.load(mine))
+        if (count.protocol, count.split) == ("official", "train")
+    }
+    assert found["abstracts"] == (2, 3, False)
+    assert found["paragraphs"] == (0, 0, True)
 
 
 def test_a_file_is_hashed_once(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -410,6 +451,10 @@ def test_all_mistakes_at_once(mine: Path) -> None:
             "protocol 'ofical' is none of: official, loose, clean: did you",
         ),
         ('exhaustive = ["Chemical"]', 'exhaustive = ["Gene"]', "exhaustive 'Gene' is none of: Chemical"),
+        ('tasks = ["ner"]\n', "", "'tasks' is missing"),
+        ('tasks = ["ner"]', "tasks = []", "'tasks' is empty, which is for raw text, but the card has types"),
+        ('source = "x/a.txt"', 'repository = "https://x.org"', "files.a.txt.repository needs a commit"),
+        ('source = "x/a.txt"', 'commit = "01234567"', "files.a.txt.commit needs a repository"),
         ('"a.txt" = {', '"../a.txt" = {', "files.'../a.txt' leaves the data folder"),
         ('"a.txt" = {', '"/a.txt" = {', "files.'/a.txt' leaves the data folder"),
         ('without = ["dev"]', 'without = ["devel"]', "without: 'devel' is none of: train, dev: did you mean 'dev'?"),

@@ -72,6 +72,35 @@ def test_a_file_is_fetched_once_and_read_where_it_lies(tmp_path: Path, monkeypat
     assert verified("in/dev.tsv", mine) == tmp_path / "in/dev.tsv"
 
 
+def test_a_file_comes_from_its_own_repository(tmp_path: Path) -> None:
+    """And an archive of the same name in two repositories is two archives."""
+    other = "89abcdef0123456789abcdef0123456789abcdef"
+    there = f"https://raw.githubusercontent.com/other/two/{other}"
+    place = "https://github.com/other/two"
+    mine = card(
+        CorpusFile("a.tsv", sha256(ROWS), "dev.tsv"),
+        CorpusFile("b.tsv", sha256(b"b"), "dev.tsv", repository=place, commit=other),
+        CorpusFile("c.tsv", sha256(b"c"), "all.zip!x"),
+        CorpusFile("d.tsv", sha256(b"d"), "all.zip!x", repository=place, commit=other),
+    )
+    answers: dict[str, bytes | httpx.Response] = {
+        f"{BASE}/dev.tsv": ROWS, f"{there}/dev.tsv": b"b",
+        f"{BASE}/all.zip": zipped({"x": b"c"}), f"{there}/all.zip": zipped({"x": b"d"}),
+    }  # fmt: skip
+    assert set(addresses(mine).values()) == set(answers)
+    assert fetch(mine, tmp_path, client=client(answers)) == 4
+    assert [(tmp_path / name).read_bytes() for name in left(tmp_path)] == [ROWS, b"b", b"c", b"d"]
+
+
+def test_where_to_get_what_no_program_can_fetch_is_the_files_own_repository(tmp_path: Path) -> None:
+    own = CorpusFile("a.tar", sha256(ROWS), "in/", repository="https://github.com/other/two", commit="89abcdef" * 5)
+    with pytest.raises(CorpusError, match="clone https://github.com/other/two at 89abcdef89ab and pack in/"):
+        fetch(card(own), tmp_path, client=client({}))
+    far = CorpusFile("a.tsv", sha256(ROWS), "a.tsv", repository="https://gitlab.com/other/two", commit="89abcdef" * 5)
+    with pytest.raises(CorpusError, match="no address .*get it from https://gitlab.com/other/two and put it"):
+        fetch(card(far), tmp_path, client=client({}))
+
+
 def test_a_file_that_was_packed_for_the_data_folder_is_kept_as_it_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,12 +244,15 @@ def test_a_member_that_is_not_there_or_too_large(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize("name", corpora.names())
 def test_every_card_says_where_its_files_are(name: str, tmp_path: Path) -> None:
-    """Each file has an https address at the card's commit, or the reason why there is none."""
+    """Each file has an https address at its commit, or the reason why there is none."""
     found = corpora.load(name).card
     known = addresses(found)
-    for address in known.values():
-        assert address.startswith("https://raw.githubusercontent.com/")
-        assert found.origin["commit"] in address
+    for file, address in known.items():
+        repository, commit = found.repository_of(found.files[file])
+        assert address.startswith(
+            f"https://raw.githubusercontent.com/{repository.removeprefix('https://github.com/')}/"
+        )
+        assert f"/{commit}/" in address
     if len(known) < len(found.files):
         with pytest.raises(CorpusError, match="archive made of folders|people who agree"):
             fetch(found, tmp_path, client=client({}))

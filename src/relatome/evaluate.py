@@ -125,12 +125,15 @@ def evaluate(
 
     Raises
     ------
+    CorpusError
+        The corpus is raw text, without any gold.
     ScoreError
         The corpus has no gold for this task.
     ModelError
         The model has no head for it.
     """
     found = corpora.load(corpus) if isinstance(corpus, str) else corpus
+    task = found.card.task(task)
     pick(task, TASKS, "task")
     documents = list(found.documents(split, protocol=protocol))
     if not documents:

@@ -36,9 +36,7 @@ def list_() -> None:
     for name in (*catalogue.names(), *catalogue.merged_names()):
         corpus = catalogue.load(name)
         card = corpus.card
-        rows.append(
-            (name, card.title, ", ".join(card.tasks), ", ".join(card.entity_types), card.licence, _here(corpus))
-        )
+        rows.append((name, card.title, _tasks(card), ", ".join(card.entity_types), card.licence, _here(corpus)))
     table(
         console(sys.stdout),
         "",
@@ -72,8 +70,8 @@ def show(
         for protocol in card.protocols.values()
     ]
     rows = [
-        ("title", card.title), ("version", card.version), ("from", " at ".join(card.origin.values())),
-        ("reader", card.reader), ("unit", card.unit), ("tasks", ", ".join(card.tasks)),
+        ("title", card.title), ("version", card.version), *(("from", origin) for origin in _origins(card)),
+        ("reader", card.reader), ("unit", card.unit), ("tasks", _tasks(card)),
         ("columns", ", ".join(f"{key}={column}" for key, column in card.columns.items())),
         ("entity types", ", ".join(f"{own} → {kind}" for own, kind in card.types.items())),
         ("exhaustive", ", ".join(card.exhaustive)),
@@ -168,6 +166,16 @@ def check(
         raise typer.Exit(1)
 
 
+def _tasks(card: Card) -> str:
+    return ", ".join(card.tasks) or "none: raw text"
+
+
+def _origins(card: Card) -> list[str]:
+    """Where the corpus is from, and the other repositories that some of its files are from."""
+    others = dict.fromkeys((file.repository, file.commit) for file in card.files.values() if file.repository)
+    return [" at ".join(origin) for origin in (card.origin.values(), *others)]
+
+
 def _relation(relation: RelationType) -> str:
     """``INHIBITOR (CPR:4), mention: Chemical → Gene``; a symmetric one with ``–``."""
     arrow = "–" if relation.symmetric else "→"
@@ -183,7 +191,7 @@ def _overlap(known: Overlap) -> str:
     return f"{known.kind}: {known.count:,} of {known.of:,} in {place}{label}{also}"
 
 
-_KINDS = ("sentences", "tokens", "mentions", "relations", "labels", "questions")
+_KINDS = ("abstracts", "paragraphs", "sentences", "tokens", "mentions", "relations", "labels", "questions")
 
 
 def _rows(counts: Sequence[Count]) -> list[tuple[str, str, str, int, str]]:
@@ -233,7 +241,7 @@ def page(cards: Sequence[Card], counts: Iterable[Count]) -> str:
     page += row(*["---"] * 5)
     for card in cards:
         link = f"[{card.name}](#{card.name})"
-        page += row(link, card.title, ", ".join(card.tasks), card.licence, "yes" if card.ship else "no")
+        page += row(link, card.title, _tasks(card), card.licence, "yes" if card.ship else "no")
     rows = _rows(list(counts))
     for card in cards:
         page += f"\n## {card.name}\n\n{card.title}. {card.terms}\n\n> {card.citation}\n\n"

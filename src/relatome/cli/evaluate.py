@@ -69,13 +69,14 @@ def evaluate(
     if not corpus:
         raise SettingsError([f"--corpus is needed, one of {', '.join(corpora.names())}"])
     found = corpora.load(corpus)
+    asked_for = found.card.task(task)
     results: list[tuple[str, Evaluation]] = []
     views: list[str | None] = []
     wanted: list[str | None] = [*(one.strip() for one in (split_protocol or "").split(",") if one.strip())] or [None]
     for name, protocol in dict.fromkeys(one for view in wanted for one in _all(models, found.card.protocols, view)):
         predictor = load(name, backend=backend if name == "default" or not name.endswith(BASELINES) else "auto")
         result = score(
-            predictor, found, task=task or found.card.tasks[0], split=split, protocol=protocol, entities=entities,
+            predictor, found, task=asked_for, split=split, protocol=protocol, entities=entities,
             resamples=resamples, seed=seed,
         )  # fmt: skip
         results.append((name, result))

@@ -49,13 +49,14 @@ class CorpusFile:
         Of the file as it lies in the data folder, compressed if its name says so. Of a folder: of the lines that
         ``sha256sum`` prints for the files in it, in the order of their names (``LC_ALL=C; sha256sum * | sha256sum``).
     source
-        Where it stands in the repository that the card's origin names; a member of an archive there is
-        ``ARCHIVE.zip!MEMBER``.
+        Where it stands in its repository; a member of an archive there is ``ARCHIVE.zip!MEMBER``.
     content
         For a file that was compressed for the data folder: the sha256 of what is inside. The file may lie there
         uncompressed as well, under its name without ``.gz``.
     members
         How many files a folder has; 0 for a file.
+    repository, commit
+        Where it is from, if that is not what the card's origin names (see ``Card.repository_of``); both or neither.
     """
 
     name: str
@@ -63,6 +64,8 @@ class CorpusFile:
     source: str = ""
     content: str = ""
     members: int = 0
+    repository: str = ""
+    commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +231,8 @@ class Card:
         The corpus's entity types to canonical ones.
     exhaustive
         Canonical types that the corpus marks wherever they stand; absence of a mark means something for these only.
+    tasks
+        What there is gold for; none for raw text, which is there to be read, converted and extracted from.
     evaluated_groups
         The relation groups the official score counts.
     scorer
@@ -296,6 +301,46 @@ class Card:
 
     overlaps: Mapping[str, Overlap] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+
+    def repository_of(self, file: CorpusFile) -> tuple[str, str]:
+        """The repository that a file is from, and the commit of it: its own, or what the origin names.
+
+        Examples
+        --------
+        >>> from relatome import corpora
+        >>> card = corpora.load("pubmed-xml").card
+        >>> for name in ("pubmed_xml/biopython/pubmed1.xml", "pubmed_xml/pubmedsample18n0001.xml.gz"):
+        ...     print(card.repository_of(card.files[name])[0])
+        https://github.com/biopython/biopython
+        https://github.com/JULIELab/jcore-base
+        """
+        if file.repository:
+            return file.repository, file.commit
+        return self.origin.get("repository", ""), self.origin.get("commit", "")
+
+    def task(self, named: str = "") -> str:
+        """The task that is meant: the one named, or the corpus's first.
+
+        Raises
+        ------
+        CorpusError
+            There is gold for none: the corpus is raw text.
+
+        Examples
+        --------
+        >>> from relatome import corpora
+        >>> corpora.load("chemprot").card.task(), corpora.load("chemprot").card.task("relation")
+        ('ner', 'relation')
+        >>> corpora.load("cord19").card.task()
+        Traceback (most recent call last):
+        relatome.errors.CorpusError: 'cord19' has no gold: it is raw text ...
+        """
+        if not self.tasks:
+            raise CorpusError(
+                f"{self.name!r} has no gold: it is raw text, which nothing can be learned from or scored on",
+                advice="it can be read, converted, extracted from and audited; its files: relatome corpora path NAME",
+            )
+        return named or self.tasks[0]
 
     @property
     def entity_types(self) -> tuple[str, ...]:
@@ -366,7 +411,7 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
         terms=table.text("terms"),
         ship=table.flag("ship"),
         citation=table.text("citation"),
-        tasks=table.texts("tasks", choices=TASKS),
+        tasks=table.texts("tasks", choices=TASKS, can_be_empty=True),
         types=table.strings("types", default={}),
         exhaustive=table.texts("exhaustive", default=()),
         relations=_relations(table),
@@ -395,7 +440,7 @@ def parse(values: Mapping[str, Any], *, path: str | Path | None = None) -> Card:
 def _files(table: Table) -> dict[str, CorpusFile]:
     files = {}
     for name, entry in table.tables("files", required=True):
-        entry.only("sha256", "source", "content", "members")
+        entry.only("sha256", "source", "content", "members", "repository", "commit")
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
             table.problems.append(f"files.{name!r} leaves the data folder; file names are relative to it, with '/'")
         digests = {"sha256": entry.text("sha256"), "content": entry.text("content", "")}
@@ -407,7 +452,12 @@ def _files(table: Table) -> dict[str, CorpusFile]:
         members = entry.get("members", int, "a whole number", 0)
         if members < 0:
             table.problems.append(f"{entry.where}members should be how many files the folder has, not {members}")
-        files[name] = CorpusFile(name, digests["sha256"], entry.text("source", ""), digests["content"], members)
+        repository, commit = entry.text("repository", ""), entry.text("commit", "")
+        if bool(repository) != bool(commit):
+            given, missing = ("repository", "commit") if repository else ("commit", "repository")
+            table.problems.append(f"{entry.where}{given} needs a {missing}: a file's own origin is both, or neither")
+        source = entry.text("source", "")
+        files[name] = CorpusFile(name, digests["sha256"], source, digests["content"], members, repository, commit)
     return files
 
 
@@ -536,6 +586,9 @@ def _contradictions(card: Card) -> list[str]:
     for key in card.columns:
         known(key, columns.KEYS, "columns:")
     known(card.protocol, card.protocols, "protocol")
+    gold = [key for key in ("types", "relations", "labels") if getattr(card, key)]
+    if gold and not card.tasks:
+        problems.append(f"'tasks' is empty, which is for raw text, but the card has {' and '.join(gold)}")
     for entity_type in card.exhaustive:
         known(entity_type, card.entity_types, "exhaustive")
     for relation in card.relations.values():
@@ -605,13 +658,18 @@ class Table:
         return value
 
     def texts(
-        self, key: str, *, default: tuple[str, ...] | None = None, choices: Collection[str] = ()
+        self,
+        key: str,
+        *,
+        default: tuple[str, ...] | None = None,
+        choices: Collection[str] = (),
+        can_be_empty: bool = False,
     ) -> tuple[str, ...]:
         values = self.get(key, list, "a list of texts", None if default is None else list(default))
         if any(not isinstance(value, str) for value in values):
             self.problems.append(f"{self.where + key!r} should be a list of texts, not {values!r}")
             return ()
-        if default is None and key in self.values and not values:
+        if default is None and not can_be_empty and key in self.values and not values:
             self.problems.append(f"{self.where + key!r} is empty")
         for value in values:
             if choices and value not in choices:

@@ -15,8 +15,8 @@ from relatome.corpora.corpus import Corpus
 from relatome.documents import Document
 
 ALWAYS = ("documents", "mentions", "relations", "labels", "questions")
-"""Counted for every corpus, questions by their kind; ``sentences``, ``tokens`` and the ``answers`` to yes/no questions only
-where the card says how many."""
+"""Counted for every corpus, questions by their kind; ``abstracts`` (documents that have one), ``paragraphs``, ``sentences``,
+``tokens`` and the ``answers`` to yes/no questions only where the card says how many."""
 
 
 class Count(NamedTuple):
@@ -81,6 +81,9 @@ def counted(documents: Iterable[Document], card: Card) -> Counter[str]:
     found: Counter[str] = Counter()
     for document in documents:
         found["documents"] += 1
+        kinds = Counter(passage.kind for passage in document.passages)
+        found["abstracts"] += "abstract" in kinds
+        found["paragraphs"] += kinds["paragraph"]
         found["sentences"] += len(document.sentences)
         found["tokens"] += len(document.tokens)
         found.update(f"questions {question.kind}" for question in document.questions)

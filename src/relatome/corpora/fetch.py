@@ -1,12 +1,13 @@
-"""Fetching a corpus's files from where its card says they are: a repository at one commit, file by file.
+"""Fetching a corpus's files from where its card says they are: repositories, each at one commit, file by file.
 
 What arrives is compared with the card's sha256 before it gets its name, so a file in the data folder is either the one
 the card describes or not there. Files that were compressed for the data folder are kept as they come, uncompressed.
 Members of a zip file (``ARCHIVE.zip!MEMBER``) are taken out of it, by name, after it was fetched once.
 
-A repository is one of GitHub, or a dataset of the Hugging Face hub. Only https, only the addresses of the card. What cannot be had this way (an archive that someone made of a repository's
-folder; a corpus whose terms a person has to agree to, whose card's origin has a ``register`` address) is said with the
-place to get it from.
+A repository is one of GitHub, or a dataset of the Hugging Face hub; a file that is not from the one its card's origin
+names says which it is from. Only https, only the addresses of the card. What cannot be had this way (an archive that
+someone made of a repository's folder; a corpus whose terms a person has to agree to, whose card's origin has a
+``register`` address) is said with the place to get it from.
 """
 
 from __future__ import annotations
@@ -77,13 +78,14 @@ def fetch(card: Card, folder: Path, *, client: httpx.Client | None = None, on_fi
     archives: dict[str, IO[bytes]] = {}
     try:
         for file in wanted:
+            address = _address(card, file)
             source, member = _parts(file)
             if not member:
-                _put(_download(_address(card, source), connection), _target(file, folder), _digest(file), card)
+                _put(_download(address, connection), _target(file, folder), _digest(file), card)
             else:
-                if source not in archives:
-                    archives[source] = _held(_download(_address(card, source), connection))
-                _unpack(archives[source], source, member, file, folder, card)
+                if address not in archives:
+                    archives[address] = _held(_download(address, connection))
+                _unpack(archives[address], source, member, file, folder, card)
             tell(file.name, "fetched")
     finally:
         for archive in archives.values():
@@ -102,9 +104,7 @@ def addresses(card: Card) -> dict[str, str]:
     >>> addresses(corpora.load("biosses").card)["blurb/BIOSSES/dev.tsv"]  # doctest: +ELLIPSIS
     'https://raw.githubusercontent.com/hieunguyen7337/KeBioLM/bc7c3667c786236252ba5b26b3b921197465b7a3/...'
     """
-    return {
-        file.name: _address(card, _parts(file)[0]) for file in card.files.values() if _unreachable(card, file) is None
-    }
+    return {file.name: _address(card, file) for file in card.files.values() if _unreachable(card, file) is None}
 
 
 def _right(file: CorpusFile, folder: Path) -> bool:
@@ -131,9 +131,10 @@ def _digest(file: CorpusFile) -> str:
 
 def _unreachable(card: Card, file: CorpusFile) -> CorpusError | None:
     """Why a file cannot be fetched by a program, if it cannot."""
-    repository, commit = urlsplit(card.origin.get("repository", "")), card.origin.get("commit", "")
+    named, commit = card.repository_of(file)
+    repository = urlsplit(named)
     source, _ = _parts(file)
-    where = card.origin.get("register") or card.origin.get("url") or card.origin.get("repository") or "its publisher"
+    where = card.origin.get("register") or file.repository or card.origin.get("url") or named or "its publisher"
     if "register" in card.origin:
         return CorpusError(
             f"{card.name!r} is given to people who agree to its terms, not to programs",
@@ -148,17 +149,19 @@ def _unreachable(card: Card, file: CorpusFile) -> CorpusError | None:
         return CorpusError(
             f"{file.name!r} of {card.name!r} is an archive made of folders of the repository ({source}), "
             "which no server has as a file",
-            advice=f"clone {card.origin['repository']} at {commit[:12]} and pack {source} into it; the sha256 of "
+            advice=f"clone {named} at {commit[:12]} and pack {source} into it; the sha256 of "
             "another tar program's archive differs: describe it in a card of your own",
         )
     return None
 
 
-def _address(card: Card, source: str) -> str:
-    repository = urlsplit(card.origin["repository"])
+def _address(card: Card, file: CorpusFile) -> str:
+    """Where the file, or the archive that it is in, can be downloaded."""
+    named, commit = card.repository_of(file)
+    repository = urlsplit(named)
     owner = repository.path.strip("/").removesuffix(".git")
     pattern = _HOSTS[repository.hostname or ""]
-    return pattern.format(owner=quote(owner), commit=card.origin["commit"], source=quote(source))
+    return pattern.format(owner=quote(owner), commit=commit, source=quote(_parts(file)[0]))
 
 
 def _download(address: str, client: httpx.Client) -> Iterator[bytes]:

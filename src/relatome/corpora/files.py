@@ -94,8 +94,9 @@ def _folders(beside: Path | None) -> list[Path]:
 
 def _origin(name: str, card: Card) -> str:
     source = card.files[name].source
-    parts = [card.origin.get("repository") or card.origin.get("url", "its publisher")]
-    if commit := card.origin.get("commit"):
+    repository, commit = card.repository_of(card.files[name])
+    parts = [repository or card.origin.get("url", "its publisher")]
+    if commit:
         parts.append(f"at commit {commit[:12]}")
     if source:
         parts.append(f"file {source!r}")

@@ -316,7 +316,7 @@ def _protocol_of(folder: Path, corpus: Corpus) -> str | None:
 def _task_of(folder: Path, corpus: Corpus) -> str:
     """The first task of the corpus that the model has a head for; else the corpus's first, which says what is missing."""
     tasks = [_mapping(head).get("task") for head in _json(folder / "relatome.json").get("heads", ())]
-    return next((one for one in corpus.card.tasks if one in tasks), corpus.card.tasks[0])
+    return next((one for one in corpus.card.tasks if one in tasks), corpus.card.task())
 
 
 def _named(folder: Path) -> str:

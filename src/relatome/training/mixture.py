@@ -120,6 +120,7 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
 def documents(item: DataSettings, held_out: HeldOut) -> Iterator[Document]:
     """A corpus's training documents without those that no model may see."""
     corpus = corpora.load(item.corpus)
+    corpus.card.task()  # raw text has none, and is refused by that name before its splits are looked for
     found = corpus.documents(item.split, protocol=item.protocol or None)
     protocol = corpus.protocol(item.protocol or None)
     other = protocol.leaks or protocol.name != corpus.card.protocol  # its test rows are not those of the default

@@ -315,6 +315,11 @@ def _unlike_cards(settings: Settings) -> Iterator[str]:
             close = "did you mean" in error.message  # then the whole list is not wanted
             yield f"{where}corpus: {error.message if close else error}"
             continue
+        try:
+            found.card.task()
+        except RelatomeError as error:
+            yield f"{where}corpus: {error}"
+            continue
         known = list(found.card.protocols)
         if item.protocol and item.protocol not in known:
             yield f"{where}protocol {item.protocol!r} is not one of {', '.join(known)}"
