@@ -336,6 +336,17 @@ def test_a_folder_gives_back_what_was_saved(tmp_path: Path) -> None:
     assert all((half[name] - value).abs().max() < 2e-3 for name, value in expected.items())
 
 
+def test_a_run_begins_where_another_ended(tiny_model: Path) -> None:
+    before = checkpoint.load(tiny_model).network
+    other = dataclasses.replace(tiny.ADE, labels=("no", "yes"))
+    made = checkpoint.new(tiny_model, [tiny.ENTITIES, tiny.RELATIONS, other]).network
+    for name in ("entities", "relations"):  # the same questions
+        for key, value in made.heads[name].state_dict().items():
+            assert torch.equal(value, before.heads[name].state_dict()[key]), (name, key)
+    fresh = made.heads["ade-sentence"].classifier.weight  # other answers: nothing is known of them
+    assert not torch.equal(fresh, before.heads["ade-sentence"].classifier.weight)
+
+
 def test_training_goes_on_from_any_saved_folder(tmp_path: Path, tiny_model: Path) -> None:
     made = checkpoint.new(tiny_model, [tiny.RELATIONS], limit=1000)
     assert made.limit == 128  # never more than there are positions

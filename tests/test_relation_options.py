@@ -20,7 +20,7 @@ import torch
 from relatome.batches import collate, encode
 from relatome.cli import main
 from relatome.documents import Document, Mention, Relation
-from relatome.errors import MarkerError, SettingsError
+from relatome.errors import MarkerError, ModelError, SettingsError
 from relatome.evaluate import evaluate
 from relatome.extract import extract
 from relatome.models import checkpoint, heads
@@ -313,8 +313,8 @@ def test_what_was_trained_answers_the_same_when_it_is_opened(world: Path, tmp_pa
     result = evaluate(predictor, str(world / "bound.toml"), task="relation", split="train", resamples=0, clean=False)
     assert result.report.signature["head"] == f"{kind}: {head.options}"
     assert result.facts["gold relations"] == result.facts["in reach of a candidate"] == 8
-    bare = [replace(BOUND, mentions=(), relations=())]
-    assert [d.relations for d in extract(bare, predictor)] == [()]  # it finds no entities to ask about
+    with pytest.raises(ModelError, match="relates entities but finds none"):
+        next(extract([replace(BOUND, mentions=(), relations=())], predictor))
 
 
 class Knowing(NeuralPredictor):

@@ -216,7 +216,7 @@ def test_the_command_prints_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert all(cause in out for cause in CAUSES)
     assert main([*arguments, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert set(said) == {"scores", "signature", "facts", "budget", "beside"}
+    assert set(said) == {"scores", "signature", "wall_seconds", "facts", "budget", "beside"}
     assert sum(row["count"] for row in said["budget"]["rows"]) == said["budget"]["gold"] == 9
     assert said["budget"]["rows"][0]["examples"] == ["s1:28-36:14-23"]
 

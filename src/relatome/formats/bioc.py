@@ -309,6 +309,7 @@ class _Memory:
     def __init__(self) -> None:
         self._said: dict[biocxml.Infons, _Said] = {}
         self._parts: dict[int, tuple[_Json, str, _Json]] = {}
+        self._equal: dict[tuple[str, ...], tuple[_Json, str, _Json]] = {}
         self._plans: dict[tuple[str, ...], _Plan | None] = {}
 
     def said(self, infons: Sequence[biocxml.Infons]) -> list[_Said]:
@@ -328,17 +329,25 @@ class _Memory:
         return cast("list[_Said]", found)
 
     def part(self, infons: _Json) -> tuple[_Json, str, _Json]:
-        """What the infons of a passage say: themselves, its kind, its meta."""
+        """What the infons of a passage say: themselves, its kind, its meta.
+
+        XML gives equal infons as one object, JSON as many: so they are known by their ids first, then by what is in them.
+        """
         known = self._parts.get(id(infons))
-        if known is None:
-            if len(self._parts) > _MOST_DESCRIPTIONS:
-                self._parts.clear()
-            passage = _passage(0, 0, infons, [])
-            known = self._parts[id(infons)] = (
-                infons,
-                passage.kind,
-                dict(passage.meta),
-            )  # they live as long as their id
+        if known is not None:
+            return known
+        values = tuple(infons.values())
+        said = (*infons, *values) if not set(map(type, values)) - {str} else None
+        known = self._equal.get(said) if said is not None else None
+        if known is not None:
+            return known
+        if len(self._parts) > _MOST_DESCRIPTIONS:
+            self._parts.clear()
+            self._equal.clear()
+        passage = _passage(0, 0, infons, [])
+        known = (infons, passage.kind, dict(passage.meta))
+        if said is not None:
+            self._parts[id(infons)] = self._equal[said] = known  # the infons live as long as their id is looked up
         return known
 
     def plan(self, keys: tuple[str, ...]) -> _Plan | None:

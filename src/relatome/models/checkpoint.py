@@ -60,12 +60,13 @@ class Checkpoint:
 
 
 def new(encoder: str | Path, heads: Sequence[Head], *, limit: int = LIMIT) -> Checkpoint:
-    """A network with a pretrained encoder and fresh heads.
+    """A network with a pretrained encoder, and heads that are fresh where the encoder's folder has none like them.
 
     Parameters
     ----------
     encoder
-        A folder with ``config.json``, weights and a tokenizer.
+        A folder with ``config.json``, weights and a tokenizer. Where it is a model of ours, its heads of the same name,
+        task, kind and labels go on from their weights: so a run can begin where another ended.
 
     Raises
     ------
@@ -83,7 +84,24 @@ def new(encoder: str | Path, heads: Sequence[Head], *, limit: int = LIMIT) -> Ch
     bert = _bert(config, weights, folder)
     _load(bert, _encoder_only(weights), folder)
     bert.resize(len(pieces))
-    return Checkpoint(Network(bert, heads), pieces, min(limit, bert.config.max_position_embeddings))
+    network = Network(bert, heads)
+    _go_on(network, folder)
+    return Checkpoint(network, pieces, min(limit, bert.config.max_position_embeddings))
+
+
+def _go_on(network: Network, folder: Path) -> None:
+    """Give the heads that a model folder has already the weights they have there."""
+    if not (folder / "relatome.json").is_file():
+        return
+    before = load(folder).network
+    if not isinstance(before, Network):
+        return
+    known = {(head.name, head.task, head.kind, head.labels) for head in before.asked}
+    for head in network.asked:
+        if (head.name, head.task, head.kind, head.labels) in known:
+            own, theirs = network.heads[head.name].state_dict(), before.heads[head.name].state_dict()
+            if {name: value.shape for name, value in own.items()} == {n: v.shape for n, v in theirs.items()}:
+                network.heads[head.name].load_state_dict(theirs)
 
 
 def save(checkpoint: Checkpoint, folder: str | Path, *, dtype: torch.dtype | None = None) -> None:

@@ -133,15 +133,15 @@ def open_hosted(
         The head is of a kind only `Bert` has, transformers has no such family, or the weights are not its.
     """
     family = config["model_type"]
-    if head.pooling not in ("", "cls"):
-        raise ModelError(
-            f"pooling {head.pooling!r} needs a BERT, and this folder is of the family {family!r}", path=folder,
-            advice="pool cls",
-        )  # fmt: skip
     if head.kind not in KINDS:
         raise ModelError(
             f"a {head.kind!r} head needs a BERT, and this folder is of the family {family!r}", path=folder,
             advice="train one head of kind " + " or ".join(KINDS),
+        )  # fmt: skip
+    if head.pooling not in ("", "cls"):
+        raise ModelError(
+            f"pooling {head.pooling!r} needs a BERT, and this folder is of the family {family!r}", path=folder,
+            advice="pool cls",
         )  # fmt: skip
     if find_spec("transformers") is None:
         raise MissingExtraError("transformers", "train")
