@@ -877,6 +877,28 @@ def test_a_student_has_seen_what_its_teacher_saw(world: Path, tmp_path: Path) ->
     assert part in seen(dataclasses.replace(settings, data=(taught,))).parts and part not in seen(settings).parts
 
 
+def test_a_second_stage_knows_what_the_first_learned_and_saw(world: Path, tmp_path: Path) -> None:
+    from relatome.corpora.audit import Seen
+    from relatome.training.run import prepare, seen, train
+
+    settings = settings_of(world)
+    for _ in train(prepare(settings, tmp_path / "first")):
+        pass
+    toy = settings.data[0]
+    second = dataclasses.replace(settings, encoder=str(tmp_path / "first"), data=(toy,))
+    for _ in train(prepare(second, tmp_path / "second")):
+        pass
+    (before,) = checkpoint.load(tmp_path / "second").card["before"]
+    assert before["settings"]["encoder"] == settings.encoder and "diseases train" in before["counts"]
+    said = Seen.read(tmp_path / "second")
+    assert said is not None
+    assert [part.corpus for part in said.parts] == [part.corpus for part in seen(settings).parts]  # each once
+    third = checkpoint.new(tmp_path / "second", mixture.heads(second))
+    assert [stage["settings"]["data"] for stage in third.card["before"]] == [
+        item.json()["data"] for item in (settings, second)
+    ]
+
+
 def test_checkpoints_are_written_on_the_way(world: Path, tmp_path: Path) -> None:
     run = start(settings_of(world, checkpoint_seconds=1e-6), tmp_path)
     steps = run.steps()

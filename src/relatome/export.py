@@ -537,10 +537,12 @@ def _card(own: Mapping[str, Any]) -> Iterator[str]:
     yield "## What it answers\n"
     for head in own["heads"]:
         yield f"- `{head['name']}` ({head['task']}): {', '.join(head['labels'])}"
-    training = card.get("training", {})
-    counts = training.get("counts", {})
-    if counts:
-        yield "\n## What it learned from\n"
+    stages = [*card.get("before", ()), card.get("training", {})]
+    for number, training in enumerate(stages, start=1):
+        counts = training.get("counts", {})
+        if not counts:
+            continue
+        yield "\n## What it learned from" + (f", stage {number} of {len(stages)}" if len(stages) > 1 else "") + "\n"
         yield "| corpus and split | documents | rows |\n|---|---:|---:|"
         for name, seen in counts.items():
             if "rows" in seen:

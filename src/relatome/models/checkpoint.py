@@ -85,23 +85,25 @@ def new(encoder: str | Path, heads: Sequence[Head], *, limit: int = LIMIT) -> Ch
     _load(bert, _encoder_only(weights), folder)
     bert.resize(len(pieces))
     network = Network(bert, heads)
-    _go_on(network, folder)
-    return Checkpoint(network, pieces, min(limit, bert.config.max_position_embeddings))
+    card = _go_on(network, folder)
+    return Checkpoint(network, pieces, min(limit, bert.config.max_position_embeddings), card)
 
 
-def _go_on(network: Network, folder: Path) -> None:
-    """Give the heads that a model folder has already the weights they have there."""
+def _go_on(network: Network, folder: Path) -> dict[str, Any]:
+    """Give the heads that a model folder has already the weights they have there; the card of what it learned before."""
     if not (folder / "relatome.json").is_file():
-        return
-    before = load(folder).network
-    if not isinstance(before, Network):
-        return
+        return {}
+    opened = load(folder)
+    before = opened.network
+    assert isinstance(before, Network)  # the folder's encoder is a BERT
     known = {(head.name, head.task, head.kind, head.labels) for head in before.asked}
     for head in network.asked:
         if (head.name, head.task, head.kind, head.labels) in known:
             own, theirs = network.heads[head.name].state_dict(), before.heads[head.name].state_dict()
             if {name: value.shape for name, value in own.items()} == {n: v.shape for n, v in theirs.items()}:
                 network.heads[head.name].load_state_dict(theirs)
+    learned = [*opened.card.get("before", ()), *([opened.card["training"]] if "training" in opened.card else ())]
+    return {"before": learned} if learned else {}
 
 
 def save(checkpoint: Checkpoint, folder: str | Path, *, dtype: torch.dtype | None = None) -> None:

@@ -263,6 +263,13 @@ def _training(run: Run, plots: Sequence[Plot], where: str) -> Iterator[str]:
         for name, numbers in counts.items()
         if name != "left out" and isinstance(numbers, dict)
     ]
+    earlier = [_mapping(_mapping(one).get("counts")) for one in _items(run.card.get("before"))]
+    rows[:0] = [
+        (f"{name} (stage {number})", numbers.get("documents"), numbers.get("rows"))
+        for number, stage in enumerate(earlier, start=1)
+        for name, numbers in stage.items()
+        if name != "left out" and isinstance(numbers, dict)
+    ]
     if rows:
         yield markdown(Table("learned", "", ("learned from", "documents", "rows"), tuple(rows)))
     else:

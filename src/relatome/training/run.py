@@ -103,9 +103,13 @@ def provenance(run: Run) -> dict[str, Any]:
 
 
 def seen(settings: Settings) -> Seen:
-    """What a run with these settings learns from (without what it must not see), and what it is chosen by."""
+    """What a run with these settings learns from (without what it must not see), and what it is chosen by.
+
+    What a model that it begins from has seen, and what its teachers have seen, it has seen too.
+    """
     held_out = HeldOut.load()
-    parts = []
+    begun = Seen.read(settings.encoder)
+    parts = [] if begun is None else list(begun.parts)
     for item in settings.data:
         corpus, protocol = corpora.load(item.corpus), item.protocol or None
         taken = [("train", item.split, mixture.documents(item, held_out))]
@@ -117,7 +121,8 @@ def seen(settings: Settings) -> Seen:
             parts.append(SeenPart(corpus.card.name, split, chosen, digest, use, found))
         theirs = Seen.read(item.teacher) if item.teacher else None  # what a teacher saw, its student has from it
         parts += theirs.parts if theirs is not None else ()
-    return Seen(tuple(parts))
+    once = {(part.corpus, part.split, part.protocol, part.split_hash, part.use): part for part in parts}
+    return Seen(tuple(once.values()))
 
 
 def finished(folder: str | Path) -> bool:
