@@ -63,17 +63,14 @@ def test_int8_loses_little() -> None:
     assert lost_too_much(rows) == []
 
 
-def test_triage_needs_no_corpus(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its threshold is chosen from the table beside the weights, of sentences of ADE's clean dev that it never saw."""
+def test_triage_promises_nothing_it_cannot_keep(capsys: pytest.CaptureFixture[str]) -> None:
+    """The model learned from ADE's dev sentences, on which a threshold would be chosen: it carries no table."""
     from relatome.cli import main
 
-    monkeypatch.delenv("RELATOME_DATA", raising=False)
-    text = "Lamotrigine caused a severe skin rash. It was given twice a day."
-    assert main(["triage", text, "--json", "--promise", "model"]) == 0
-    told = capsys.readouterr()
-    signature = json.loads(told.out)["signature"]
-    assert [signature[f"dev_{key}"] for key in ("corpus", "split", "protocol")] == ["ade", "dev", "clean"]
-    assert "read 1 of 2 sentences" in told.err and "TF-IDF would have kept about" in told.err
+    (item,) = (one for one in load("default").card["training"]["settings"]["data"] if one["corpus"] == "ade")
+    assert "dev" in item["split"] and not (DEFAULT / "triage.json").exists()
+    assert main(["triage", "Lamotrigine caused a severe skin rash."]) == 2
+    assert "the model has no triage table" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("backend", ["openvino", "openvino-fp32", "pytorch"])

@@ -195,7 +195,7 @@ def table(model: str | Path, predictor: Predictor, given: Path | None = None) ->
     if given is None and not path.is_file():
         raise ModelError(
             "the model has no triage table", path=path.parent,
-            advice=f"relatome triage --fit {model} --corpus ade",
+            advice=f"relatome triage --fit {model} --corpus ade makes one, of dev sentences it did not learn from",
         )  # fmt: skip
     found = numbers.read(path)
     if found.head not in predictor.heads or found.positive not in predictor.heads[found.head].labels:
