@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,21 @@ def test_official_files(capsys):
     code, out, err = run(capsys, *given, str(folder / "golden.json"), "--resamples", "100")
     assert code == 0 and err == "" and "mrr" in run(capsys, *given, str(folder / "golden.json"), "--score", "mrr")[1]
     assert "right in A alone" not in out and "right in B alone" in out
+
+
+@pytest.mark.parametrize("width", ["80", "120"])
+def test_no_number_is_broken(width, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", width)
+    folder = DATA / "similarity"
+    files = [str(folder / name) for name in ("predicted.tsv", "gold.tsv")]
+    code, out, err = run(
+        capsys, *files, "--scorer", "similarity", "--gold", str(folder / "gold.tsv"), "--resamples", "50"
+    )
+    assert (code, err) == (0, "")
+    table = out[out.index("class") : out.index("right in both")]
+    assert "spearman" in table and "detectable" in table and "p (Holm)" in table
+    assert "+0.3000" in table and re.search(r"[+-]0\.\d{4} to \+\d\.\d{4}", table)
+    assert max(map(len, table.splitlines())) <= int(width)
 
 
 @pytest.mark.parametrize("name", ["similarity", "multilabel", "squad", "words", "ner"])

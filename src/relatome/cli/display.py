@@ -5,6 +5,7 @@ On a terminal entities are coloured; elsewhere, and with ``NO_COLOR``, they are 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -114,7 +115,7 @@ def table(
     )
     cells = [[value if isinstance(value, str) else _number(value) for value in row] for row in rows]
     for index, name in enumerate(columns):
-        numeric = all(row[index] == "-" or row[index].replace(".", "").isdecimal() for row in cells) and bool(cells)
+        numeric = all(_NUMERIC.fullmatch(row[index]) for row in cells) and bool(cells)
         grid.add_column(
             name, justify="right" if numeric else "left", ratio=1 if name == wide else None,
             no_wrap=numeric, overflow="fold",
@@ -122,6 +123,9 @@ def table(
     for row in cells:
         grid.add_row(*(Text(_flat(value)) for value in row))
     put(screen, grid)
+
+
+_NUMERIC = re.compile(r"-|[+<-]?[\d.,]+(( to | ± )[+-]?[\d.,]+)?")  # never broken: half a number is another number
 
 
 def put(screen: Console, thing: RenderableType) -> None:
