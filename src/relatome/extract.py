@@ -7,8 +7,10 @@ Documents stream: memory does not grow with their number, and a document with no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import ctypes
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import islice
 
 from relatome import concepts, negation
@@ -58,6 +60,20 @@ def extract(
     stream = iter(documents)
     while group := _group(stream, chunk):
         yield from _read(group, predictor, asked, chunk)
+        _trim()(0)
+
+
+@cache
+def _trim() -> Callable[[int], int]:
+    """glibc's ``malloc_trim``, which gives freed memory back; elsewhere a function that does nothing.
+
+    An engine's buffers are of another size for each batch; what lies free between them grows from chunk to chunk.
+    """
+    try:
+        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return lambda keep: 0
+    return found
 
 
 def _group(stream: Iterator[Document], chunk: int) -> list[Document]:
