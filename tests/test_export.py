@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -201,6 +202,16 @@ def test_a_damaged_file_is_refused(folder: Path, tmp_path: Path, name: str, cont
     with pytest.raises(ModelError, match=message) as caught:
         openvino.load(copy)
     assert caught.value.path is not None and caught.value.path.endswith(name)
+
+
+def test_whoever_listens_to_the_quantiser_is_not_deafened():
+    listener = logging.NullHandler()  # as pytest's own, which hears every logger that does not propagate
+    logging.getLogger("nncf").addHandler(listener)
+    try:
+        export._nncf()
+        assert listener.level == logging.NOTSET
+    finally:
+        logging.getLogger("nncf").removeHandler(listener)
 
 
 def test_an_unknown_precision(folder: Path):

@@ -369,7 +369,7 @@ def _nncf() -> Any:
         import nncf
     except ImportError as error:
         raise MissingExtraError(str(error.name or "nncf"), "export") from error
-    nncf.set_log_level(logging.ERROR)
+    nncf.nncf_logger.setLevel(logging.ERROR)  # nncf.set_log_level would also deafen every handler that listens to it
     return nncf
 
 
