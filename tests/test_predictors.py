@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from relatome.models import checkpoint
 from relatome.models.checkpoint import Checkpoint
 from relatome.predictors.neural import Memory, NeuralPredictor
 from relatome.predictors.pytorch import TorchForward
-from relatome.tasks.example import Argument, Head, Pair, Prediction, Sentence
+from relatome.tasks.example import Argument, Head, Pair, Prediction, Sentence, TypedSpan
 from tests import tiny
+
+extraction = importlib.import_module("relatome.extract")  # the package's own ``extract`` is the verb
 
 MARKER = Head("marked", "relation", "marker", tiny.RELATIONS.labels, tiny.RELATIONS.arguments, tiny.RELATIONS.groups)
 NESTED = Head("nested", "ner", "layers", ("Chemical", "Gene"))
@@ -193,9 +197,6 @@ def test_an_engine_is_one_function(made: Checkpoint) -> None:
 def test_of_a_crowded_sentence_the_nearest_pairs_are_asked_about_and_the_others_counted(
     made: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import importlib
-
-    extraction = importlib.import_module("relatome.extract")
     asked: list[int] = []
     predictor = tiny.predictor(made)
     predict = predictor.predict
@@ -205,7 +206,7 @@ def test_of_a_crowded_sentence_the_nearest_pairs_are_asked_about_and_the_others_
         return predict(requests, memory)
 
     monkeypatch.setattr(predictor, "predict", noted)
-    document = Document("1", ", ".join(tiny.TEXTS[index].rstrip(".") for index in (0, 1, 5) * 3))
+    document = Document("1", ", ".join(tiny.TEXTS[index].rstrip(".") for index in (0, 1, 5) * 2))
     (free,) = extraction.extract([document], predictor)
     everything = sum(asked)
     asked.clear()
@@ -214,3 +215,42 @@ def test_of_a_crowded_sentence_the_nearest_pairs_are_asked_about_and_the_others_
     assert free.meta["relatome"]["crowded"] == 0
     assert crowded.mentions == free.mentions
     assert crowded.meta["relatome"]["crowded"] == everything - sum(asked) > 0
+
+
+class Scripted(NeuralPredictor):
+    """Finds *lithium* for sure where it is explained and nowhere else, *cox* everywhere, and every pair related."""
+
+    def __init__(self) -> None:
+        self.heads = {head.name: head for head in (replace(tiny.HEADS[0], repeated=0.9), tiny.RELATIONS)}
+        self.source = "scripted"
+
+    def predict(self, requests: Any, memory: Memory | None = None) -> Any:
+        return {
+            name: [self.related(one) if isinstance(one, Pair) else self.found(one) for one in inputs]
+            for name, inputs in requests.items()
+        }
+
+    def found(self, sentence: Sentence) -> Prediction:
+        known = [("cox", "Gene", 0.8), ("Li)", "Chemical", 0.95)]
+        at = [(sentence.text.find(name), name, kind, sure) for name, kind, sure in known]
+        return Prediction(
+            sentence.id, tuple(TypedSpan(n, n + len(w.rstrip(")")), k, p) for n, w, k, p in sorted(at) if n >= 0)
+        )
+
+    def related(self, pair: Pair) -> Prediction:
+        label = tiny.RELATIONS.labels[1]
+        return Prediction(pair.id, label, {label: 0.9})
+
+
+@pytest.mark.parametrize("chunk", [10, 60, 10_000])
+def test_a_name_sure_in_one_part_of_a_document_is_found_in_all_and_related_there(chunk: int) -> None:
+    texts = [
+        Document("1", "Early Li acted on cox. Lithium (Li) is old. Late Li acted on cox."),
+        Document("2", "Li and cox."),
+    ]
+    first, second = extraction.extract(texts, Scripted(), chunk=chunk)
+    assert [(m.id, m.start, m.text) for m in first.mentions] == [
+        ("T1", 6, "Li"), ("T2", 18, "cox"), ("T3", 32, "Li"), ("T4", 49, "Li"), ("T5", 61, "cox"),
+    ]  # fmt: skip
+    assert [(r.head, r.tail) for r in first.relations] == [("T1", "T2"), ("T4", "T5")]
+    assert [m.text for m in second.mentions] == ["cox"]  # another document has not heard of it

@@ -305,6 +305,23 @@ def test_options_of_relations_are_for_relations(world: Path) -> None:
         )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("task", "repeated", "message"),
+    [
+        ("relation", 0.9, "heads 'a': repeated is for entities, and this head's task is relation"),
+        ("ner", 1.5, "heads 'a': repeated should be from 0 to 1, found 1.5"),
+    ],
+)
+def test_repeated_is_a_probability_of_entities(task: str, repeated: float, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        options.parse(
+            {
+                "encoder": "e", "heads": [{"name": "a", "task": task, "repeated": repeated}],
+                "data": [{"corpus": "x", "heads": ["a"]}],
+            }
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_was_trained_answers_the_same_when_it_is_opened(world: Path, tmp_path: Path, kind: str) -> None:
     predictor = trained(world, tmp_path / "run", kind=kind)

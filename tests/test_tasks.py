@@ -6,6 +6,7 @@ All texts are invented.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -291,6 +292,87 @@ def test_attach_replaces_entities_and_drops_the_relations_between_them() -> None
     assert [m.id for m in found.mentions] == ["T1", "T2", "T3", "T4", "T5"]
     assert {m.source for m in found.mentions} == {"tiny"} and all(m.probability for m in found.mentions)
     assert found.relations == () and found.labels == SHORT.labels and found.text == SHORT.text
+
+
+REPEATED = Head("asked", "ner", "layers", ("Chemical", "Gene"), repeated=0.9)
+
+
+def read_in(document: Document, *found: tuple[str, int, str, float], head: Head = REPEATED) -> list[str]:
+    """The names found, in order, after the sentences have heard of each other: (name, which of its places, type, probability)."""
+    batch = list(ner.inputs(document))
+    spans: list[list[TypedSpan]] = [[] for _ in batch]
+    for name, nth, kind, sure in found:
+        start = [m.start() for m in re.finditer(re.escape(name), document.text)][nth]
+        (place,) = (k for k, s in enumerate(batch) if s.start <= start < s.start + len(s.text))
+        inside = start - batch[place].start
+        spans[place].append(TypedSpan(inside, inside + len(name), kind, sure))
+    predictions = [Prediction(s.id, tuple(sorted(mine))) for s, mine in zip(batch, spans, strict=True)]
+    answers = ner.repeated(batch, predictions, head)
+    assert [answer.id for answer in answers] == [s.id for s in batch]
+    attached = ner.attach(document, batch, answers).check()
+    return [f"{m.text}@{m.start} {m.type} {m.probability}" for m in attached.mentions]
+
+
+ABBREVIATED = Document("1", "Methotrexate (MTX) acts. MTX-like MTXs and mtx differ; MTX. The MTX kinase is not MTX.")
+
+
+def test_a_name_that_is_sure_in_one_place_is_found_in_the_others() -> None:
+    assert read_in(ABBREVIATED, ("MTX", 0, "Chemical", 0.95)) == [
+        "MTX@14 Chemical 0.95", "MTX@25 Chemical 0.95", "MTX@55 Chemical 0.95", "MTX@64 Chemical 0.95",
+        "MTX@82 Chemical 0.95",
+    ]  # fmt: skip
+
+
+def test_a_name_that_is_nowhere_sure_stays_where_it_was() -> None:
+    assert read_in(ABBREVIATED, ("MTX", 0, "Chemical", 0.89)) == ["MTX@14 Chemical 0.89"]
+    alone = replace(REPEATED, repeated=0.0)
+    assert read_in(ABBREVIATED, ("MTX", 0, "Chemical", 0.99), head=alone) == ["MTX@14 Chemical 0.99"]
+
+
+def test_a_single_character_is_no_name() -> None:
+    text = Document("1", "Vitamin C and C. C helps.")
+    assert read_in(text, ("C", 0, "Chemical", 0.99)) == ["C@8 Chemical 0.99"]
+
+
+def test_where_something_else_was_found_nothing_is_added() -> None:
+    found = read_in(ABBREVIATED, ("MTX", 0, "Chemical", 0.95), ("MTX kinase", 0, "Gene", 0.6), ("MTX", 5, "Gene", 0.91))
+    assert found[1:] == ["MTX@25 Chemical 0.95", "MTX@55 Chemical 0.95", "MTX kinase@64 Gene 0.6", "MTX@82 Gene 0.91"]
+
+
+def test_of_two_names_at_one_place_the_longer_is_found() -> None:
+    text = Document("1", "Acid and folic acid. Here folic acid again, and acid.")
+    found = read_in(text, ("folic acid", 0, "Chemical", 0.95), ("acid", 2, "Chemical", 0.99))
+    assert found == ["folic acid@9 Chemical 0.95", "folic acid@26 Chemical 0.95", "acid@48 Chemical 0.99"]
+
+
+@given(
+    st.lists(st.sampled_from(["MTX", "x-MTX", "(MTX)", "a", "MTX kinase", "kinase", ".", "β-MTX", "4'"]), max_size=30),
+    st.data(),
+)
+def test_repeating_adds_whole_words_once_and_changes_nothing_else(words: list[str], data: st.DataObject) -> None:
+    text = " ".join(words)
+    document = Document("d", text)
+    batch = list(ner.inputs(document))
+    places = [(k, m.start(), m.end()) for k, s in enumerate(batch) for m in re.finditer(r"\S+", s.text)]
+    chosen = data.draw(st.lists(st.sampled_from(places), max_size=5, unique=True)) if places else []
+    kinds = st.sampled_from(REPEATED.labels)
+    spans: list[list[TypedSpan]] = [[] for _ in batch]
+    for k, start, end in sorted(chosen):
+        spans[k].append(TypedSpan(start, end, data.draw(kinds), data.draw(st.sampled_from([0.5, 0.9, 0.99]))))
+    before = [Prediction(s.id, tuple(mine)) for s, mine in zip(batch, spans, strict=True)]
+    after = ner.repeated(batch, before, REPEATED)
+    assert ner.repeated(batch, after, REPEATED) == after
+    sure = {
+        s.text[x.start : x.end] for s, one in zip(batch, spans, strict=True) for x in one if (x.probability or 0) >= 0.9
+    }
+    for sentence, old, new in zip(batch, spans, after, strict=True):
+        assert set(old) <= set(new.value)
+        ranges = sorted((span.start, span.end) for span in new.value if isinstance(span, TypedSpan))
+        assert all(a[1] <= b[0] for a, b in itertools.pairwise(ranges))
+        for start, end in set(ranges) - {(span.start, span.end) for span in old}:
+            assert sentence.text[start:end] in sure
+            around = sentence.text[max(start - 1, 0) : start] + sentence.text[end : end + 1]
+            assert not re.search(r"\w", around)
 
 
 # ------------------------------------------------------------------------------------------------ pairs

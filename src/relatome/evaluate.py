@@ -18,6 +18,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, TypeVar
 
 from relatome import __version__, concepts, corpora, sentences
@@ -39,7 +40,7 @@ from relatome.scoring.published import Published, attach
 from relatome.scoring.score import Report, Score
 from relatome.spans import align, longest_first, spans_to_tags
 from relatome.tasks import TASKS, classification, concept_pairs, ner, pairs, relation
-from relatome.tasks.example import NEGATIVE, Head, Pair, Prediction, Sentence, TypedSpan
+from relatome.tasks.example import NEGATIVE, Head, Pair, Prediction, Sentence
 from relatome.tasks.pairs import reachable
 
 CHUNK = 64  # documents predicted together
@@ -285,17 +286,12 @@ def _ner(predictor: Predictor, card: Card, documents: Sequence[Document], draws:
     predicted: dict[str, set[tuple[int, int, str]]] = {}
     examples: list[Item] = []
     for part in _parts(documents):
-        asked = [(document, sentence) for document in part for sentence in ner.inputs(document)]
-        answers = predictor.predict({head.name: [sentence for _, sentence in asked]})[head.name]
-        for document in part:
+        texts = [tuple(ner.inputs(document)) for document in part]
+        answers = iter(predictor.predict({head.name: [one for read in texts for one in read]})[head.name])
+        for document, read in zip(part, texts, strict=True):
             gold[document.id] = {(m.start, m.end, m.type) for m in document.mentions if m.type in types}
-            predicted[document.id] = set()
-        for (document, sentence), answer in zip(asked, answers, strict=True):
-            for span in answer.value:
-                assert isinstance(span, TypedSpan)
-                if span.type in types:
-                    place = (span.start + sentence.start, span.end + sentence.start, span.type)
-                    predicted[document.id].add(place)
+            found = ner.attach(document, read, ner.repeated(read, list(islice(answers, len(read))), head))
+            predicted[document.id] = {(m.start, m.end, m.type) for m in found.mentions if m.type in types}
     for identity, spans in gold.items():
         for place in sorted(spans | predicted[identity]):
             item = {"id": f"{identity}:{place[0]}-{place[1]}", "type": place[2]}
@@ -303,7 +299,7 @@ def _ner(predictor: Predictor, card: Card, documents: Sequence[Document], draws:
 
     def scored(kept: frozenset[str]) -> Report:
         report: Report = SCORERS["ner"].score(_only(gold, kept), _only(predicted, kept), types=types, **draws)
-        return report.signed({"entities": "predicted"})
+        return report.signed({"entities": "predicted", "repeated": head.repeated or "no"})
 
     saved = _saved("ner", gold, predicted, types=types)
     parts: dict[str, Scored] = {"": scored}

@@ -8,7 +8,7 @@ Documents stream: memory does not grow with their number, and a document with no
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -57,8 +57,7 @@ def extract(
             f"{predictor.source} relates entities but finds none",
             advice="extract needs a model that finds them, such as default; relatome predict asks about marked texts",
         )
-    stream = iter(documents)
-    while group := _group(stream, chunk):
+    for group in _groups(documents, chunk):
         yield from _read(group, predictor, asked, chunk)
         _trim()(0)
 
@@ -76,58 +75,54 @@ def _trim() -> Callable[[int], int]:
     return found
 
 
-def _group(stream: Iterator[Document], chunk: int) -> list[Document]:
+def _groups(documents: Iterable[Document], chunk: int) -> Iterator[list[Document]]:
+    """Documents to be read together: no more than a chunk, or one that is longer."""
     group: list[Document] = []
     characters = 0
-    while characters < chunk and len(group) < 1000 and (found := list(islice(stream, 1))):
-        group += found
-        characters += len(found[0].text)
-    return group
+    for document in documents:
+        if group and (characters + len(document.text) > chunk or len(group) == 1000):
+            yield group
+            group, characters = [], 0
+        group.append(document)
+        characters += len(document.text)
+    if group:
+        yield group
 
 
 def _read(
     documents: Sequence[Document], predictor: NeuralPredictor, heads: Sequence[Head], chunk: int
 ) -> list[Document]:
-    sentences = [(index, sentence) for index, document in enumerate(documents) for sentence in ner.inputs(document)]
-    mentions: list[list[Mention]] = [[] for _ in documents]
+    texts = [tuple(ner.inputs(document)) for document in documents]
+    parts = list(_parts(texts, chunk))
+    found, memory = _of_sentences(texts, parts, predictor, [head for head in heads if head.task != "relation"])
+    mentions, inside = _mentions(documents, texts, found, predictor, heads)
     asked: list[list[Pair]] = [[] for _ in documents]
     related: list[list[Prediction]] = [[] for _ in documents]
-    labelled: dict[str, list[list[tuple[Sentence, Prediction]]]] = {
-        head.name: [[] for _ in documents] for head in heads if head.task == "classification"
-    }
-    windows, crowded = [0] * len(documents), [0] * len(documents)
-    for part in _slices(sentences, chunk):
-        memory = Memory()
-        texts = [sentence for _, sentence in part]
-        own: list[list[Mention]] = [[] for _ in part]
-        on_text = [head for head in heads if head.task != "relation"]
-        found = predictor.predict({head.name: texts for head in on_text}, memory)
-        for head in on_text:
-            for place, ((index, sentence), prediction) in enumerate(zip(part, found[head.name], strict=True)):
-                if head.task == "ner":
-                    number = len(mentions[index]) + 1
-                    own[place] = ner.mentions(documents[index], sentence, prediction, number, predictor.source)
-                    mentions[index] += own[place]
-                else:
-                    labelled[head.name][index].append((sentence, prediction))
-        for index, prediction in zip((i for i, _ in part), found[on_text[0].name] if on_text else [], strict=False):
-            windows[index] += prediction.windows
+    crowded = [0] * len(documents)
+
+    def ask(pairs_of: Sequence[tuple[int, Iterable[Pair]]], head: Head, memory: Memory | None) -> None:
+        chosen = []
+        for index, every in pairs_of:
+            nearest, left_out = pairs.nearest(every, MOST_PAIRS)
+            chosen += [(index, pair) for pair in nearest]
+            crowded[index] += left_out
+        answers = predictor.predict({head.name: [pair for _, pair in chosen]}, memory)[head.name] if chosen else []
+        for (index, pair), answer in zip(chosen, answers, strict=True):
+            asked[index].append(pair)
+            related[index].append(answer)
+
+    for part in parts:
+        if len(parts) > 1:  # of a long document only the last part is remembered, and it is the first one's turn
+            memory = Memory()
         for head in heads:
-            if head.task != "relation" or head.kind == "document":
-                continue
-            found_pairs = []
-            for (index, sentence), inside in zip(part, own, strict=True):
-                nearest, left_out = pairs.nearest(pairs.of_sentence(sentence, inside, head), MOST_PAIRS)
-                found_pairs += [(index, pair) for pair in nearest]
-                crowded[index] += left_out
-            if found_pairs:
-                answers = predictor.predict({head.name: [pair for _, pair in found_pairs]}, memory)[head.name]
-                for (index, pair), answer in zip(found_pairs, answers, strict=True):
-                    asked[index].append(pair)
-                    related[index].append(answer)
+            if head.task == "relation" and head.kind != "document":
+                within = [(i, pairs.of_sentence(texts[i][place], inside[i][place], head)) for i, place in part]
+                ask(within, head, memory)
     for head in heads:
         if head.task == "relation" and head.options.sentences:  # another text: what is remembered does not help
-            _across(documents, sentences, mentions, predictor, head, asked, related, crowded)
+            for index, document in enumerate(documents):
+                across = pairs.across(document.text, texts[index], mentions[index], head)
+                ask([(index, every) for every in across], head, None)
     results = []
     symmetric = {label for head in heads for label in head.options.symmetric}
     for index, document in enumerate(documents):
@@ -138,13 +133,15 @@ def _read(
                 result, left_out = _between_concepts(result, predictor, head)
                 crowded[index] += left_out
         result = negation.mark(result)
-        for name, answered in labelled.items():
-            result = classification.attach(
-                result, [s for s, _ in answered[index]], [p for _, p in answered[index]], name, predictor.source
-            )
+        for head in heads:
+            if head.task == "classification":
+                result = classification.attach(
+                    result, texts[index], found[index][head.name], head.name, predictor.source
+                )
+        first = next(iter(found[index].values()), [])
         facts = {
             "model": predictor.source,
-            "windows": windows[index],
+            "windows": sum(prediction.windows for prediction in first),
             "dropped": sum(p.dropped for p in related[index]),
             "crowded": crowded[index],
         }
@@ -152,29 +149,58 @@ def _read(
     return results
 
 
-def _across(
-    documents: Sequence[Document],
-    sentences: Sequence[tuple[int, Sentence]],
-    mentions: Sequence[Sequence[Mention]],
-    predictor: NeuralPredictor,
-    head: Head,
-    asked: Sequence[list[Pair]],
-    related: Sequence[list[Prediction]],
-    crowded: list[int],
-) -> None:
-    """Ask about the pairs across sentences, and add to what was asked and answered of each document."""
-    read: list[list[Sentence]] = [[] for _ in documents]
-    for index, sentence in sentences:
-        read[index].append(sentence)
-    for index, document in enumerate(documents):
-        found = []
-        for every in pairs.across(document.text, read[index], mentions[index], head):
-            near, left_out = pairs.nearest(every, MOST_PAIRS)
-            found += near
-            crowded[index] += left_out
-        if found:
-            asked[index].extend(found)
-            related[index].extend(predictor.predict({head.name: found})[head.name])
+def _parts(texts: Sequence[Sequence[Sentence]], chunk: int) -> Iterator[list[tuple[int, int]]]:
+    """Which sentences, by document and place in it, are read together."""
+    part: list[tuple[int, int]] = []
+    characters = 0
+    for index, read in enumerate(texts):
+        for place, sentence in enumerate(read):
+            part.append((index, place))
+            characters += len(sentence.text)
+            if characters >= chunk:
+                yield part
+                part, characters = [], 0
+    if part:
+        yield part
+
+
+def _of_sentences(
+    texts: Sequence[Sequence[Sentence]], parts: Sequence[Sequence[tuple[int, int]]], predictor: NeuralPredictor,
+    heads: Sequence[Head],
+) -> tuple[list[dict[str, list[Prediction]]], Memory]:  # fmt: skip
+    """Of each document, by head, what is predicted of its sentences; and what is remembered of the last part."""
+    found: list[dict[str, list[Prediction]]] = [{head.name: [] for head in heads} for _ in texts]
+    memory = Memory()
+    for part in parts:
+        memory = Memory()
+        sentences = [texts[index][place] for index, place in part]
+        answers = predictor.predict({head.name: sentences for head in heads}, memory)
+        for head in heads:
+            for (index, _), prediction in zip(part, answers[head.name], strict=True):
+                found[index][head.name].append(prediction)
+    for read, predictions in zip(texts, found, strict=True):
+        for head in heads:
+            if head.task == "ner":
+                predictions[head.name] = ner.repeated(read, predictions[head.name], head)
+    return found, memory
+
+
+def _mentions(
+    documents: Sequence[Document], texts: Sequence[Sequence[Sentence]],
+    found: Sequence[Mapping[str, Sequence[Prediction]]], predictor: NeuralPredictor, heads: Sequence[Head],
+) -> tuple[list[list[Mention]], list[list[list[Mention]]]]:  # fmt: skip
+    """The mentions of each document, and again by sentence."""
+    mentions: list[list[Mention]] = [[] for _ in documents]
+    inside: list[list[list[Mention]]] = [[[] for _ in read] for read in texts]
+    finders = [head for head in heads if head.task == "ner"]
+    for index, (document, read) in enumerate(zip(documents, texts, strict=True)):
+        for place, sentence in enumerate(read):
+            for head in finders:
+                number, prediction = len(mentions[index]) + 1, found[index][head.name][place]
+                new = ner.mentions(document, sentence, prediction, number, predictor.source)
+                mentions[index] += new
+                inside[index][place] += new
+    return mentions, inside
 
 
 def _between_concepts(document: Document, predictor: NeuralPredictor, head: Head) -> tuple[Document, int]:
@@ -189,16 +215,3 @@ def _between_concepts(document: Document, predictor: NeuralPredictor, head: Head
         left_out = sum(1 for _ in concept_pairs.candidates(named, head)) - MOST_PAIRS
     answers = predictor.predict({head.name: asked})[head.name]
     return concept_pairs.attach(named, asked, answers, predictor.source), left_out
-
-
-def _slices(sentences: Sequence[tuple[int, Sentence]], chunk: int) -> Iterator[list[tuple[int, Sentence]]]:
-    part: list[tuple[int, Sentence]] = []
-    characters = 0
-    for item in sentences:
-        part.append(item)
-        characters += len(item[1].text)
-        if characters >= chunk:
-            yield part
-            part, characters = [], 0
-    if part:
-        yield part

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from relatome.cli.rows import Asked
     from relatome.errors import InputError
     from relatome.predictors import Predictor
+    from relatome.tasks.example import Sentence
 
 CHUNK = 32_000  # characters asked about together; has no influence on the answers
 
@@ -106,6 +107,7 @@ def _answered(asked: Iterable[Asked], predictor: Predictor) -> Iterator[Answered
 
 def _predicted(part: list[Asked], predictor: Predictor) -> Iterator[Answered]:
     from relatome.cli.answers import Answered
+    from relatome.tasks import ner
 
     requests: dict[str, list[object]] = {}
     for one in part:
@@ -114,7 +116,10 @@ def _predicted(part: list[Asked], predictor: Predictor) -> Iterator[Answered]:
     found = predictor.predict(requests) if requests else {}
     waiting = {name: iter(predictions) for name, predictions in found.items()}
     for one in part:
-        yield Answered(one, [next(waiting[one.head.name]) for _ in one.inputs], predictor.source)
+        predictions = [next(waiting[one.head.name]) for _ in one.inputs]
+        if one.head.task == "ner":
+            predictions = ner.repeated(cast("Sequence[Sentence]", one.inputs), predictions, one.head)
+        yield Answered(one, predictions, predictor.source)
 
 
 def _raise_positional(problem: InputError) -> None:

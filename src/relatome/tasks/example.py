@@ -107,6 +107,9 @@ class Head:
         Relations only: a coarser name for a label (ChemProt's ``INHIBITOR`` is ``CPR:4``), for scoring and output.
     options
         Relations only: how pairs are chosen, read and answered.
+    repeated
+        ``ner`` only: a name found with at least this probability somewhere in a document is found wherever it stands in it
+        (`ner.repeated`); 0: each sentence for itself.
     """
 
     name: str
@@ -116,6 +119,7 @@ class Head:
     arguments: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
     options: Options = Options()
+    repeated: float = 0.0
 
     @property
     def classes(self) -> int:
@@ -142,6 +146,7 @@ class Head:
             "arguments": {label: [list(pair) for pair in pairs] for label, pairs in self.arguments.items()},
             "groups": dict(self.groups),
             **({"options": asdict(self.options)} if self.task == "relation" else {}),
+            **({"repeated": self.repeated} if self.repeated else {}),
         }
 
     @classmethod
@@ -155,6 +160,7 @@ class Head:
             arguments={label: tuple((a, b) for a, b in pairs) for label, pairs in value.get("arguments", {}).items()},
             groups=dict(value.get("groups", {})),
             options=Options.from_json(value.get("options", {})),
+            repeated=float(value.get("repeated", 0.0)),
         )
 
 

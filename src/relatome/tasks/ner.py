@@ -10,11 +10,15 @@ an I follows a B or I of its own type. Two heads:
 ``layers``
     BIO for each type on its own, so that a chemical inside a gene (*serotonin* in *serotonin transporter*) is both: in
     ChemProt one chemical in nine overlaps a gene, and a flat tagger cannot find it.
+
+A sentence is read without its neighbours, so an abbreviation may be missed far from where it is explained. What the rest
+of the document is sure of mends that: see `repeated`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +32,7 @@ from relatome.wordpieces import Window
 HEADS = ("tags", "layers")
 SCORER = "ner"
 IGNORED = -100  # torch's own value for "no loss here"
+_WORD, _LETTER = re.compile(r"\w+|[^\w\s]"), re.compile(r"\w")
 
 Targets = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -112,6 +117,69 @@ def decode(
             spans = _spans(starts, ends, scores, head.labels)
         predictions.append(Prediction(sentence.id, spans, windows=len(numbers)))
     return predictions
+
+
+def repeated(batch: Sequence[Sentence], predictions: Sequence[Prediction], head: Head) -> list[Prediction]:
+    """The predictions of a document's sentences, and every other place of a name that one of them is sure of.
+
+    Corpora annotate a name wherever it stands, and a model that reads sentence by sentence misses some of its places. A
+    name of two or more characters, found with a probability of at least ``head.repeated``, is found at its other places
+    too, spelt the same, as whole words, where nothing else was found. Such a span has the probability of the surest.
+
+    Parameters
+    ----------
+    batch, predictions
+        All sentences of one document, and what was found in each.
+
+    Examples
+    --------
+    >>> head = Head("entities", "ner", "layers", ("Disease",), repeated=0.9)
+    >>> batch = [Sentence("1#0", "1", "Fabry disease (FD) is rare."), Sentence("1#1", "1", "FD was treated.", 28)]
+    >>> found = [Prediction("1#0", (TypedSpan(15, 17, "Disease", 0.97),)), Prediction("1#1", ())]
+    >>> [prediction.value for prediction in repeated(batch, found, head)][1]
+    (TypedSpan(start=0, end=2, type='Disease', probability=0.97),)
+    """
+    if not head.repeated:
+        return list(predictions)
+    surest: dict[str, TypedSpan] = {}
+    for sentence, prediction in zip(batch, predictions, strict=True):
+        for span in _found(prediction):
+            name, sure = sentence.text[span.start : span.end], span.probability or 0.0
+            known = surest.get(name)
+            if sure >= head.repeated and span.end - span.start > 1 and (not known or sure > (known.probability or 0.0)):
+                surest[name] = span
+    names: dict[str, list[str]] = {}  # by their first word, the longest first
+    for name in sorted(surest, key=lambda name: (-len(name), name)):
+        if first := _WORD.match(name):
+            names.setdefault(first.group(), []).append(name)
+    every = []
+    for sentence, prediction in zip(batch, predictions, strict=True):
+        spans = list(_found(prediction))
+        taken = {place for span in spans for place in range(span.start, span.end)}
+        for start, name in _places(sentence.text, names):
+            if taken.isdisjoint(range(start, start + len(name))):
+                taken.update(range(start, start + len(name)))
+                spans.append(surest[name]._replace(start=start, end=start + len(name)))
+        every.append(
+            prediction if len(spans) == len(prediction.value) else replace(prediction, value=tuple(sorted(spans)))
+        )
+    return every
+
+
+def _found(prediction: Prediction) -> Iterator[TypedSpan]:
+    for span in prediction.value:
+        assert isinstance(span, TypedSpan)
+        yield span
+
+
+def _places(text: str, names: Mapping[str, Sequence[str]]) -> Iterator[tuple[int, str]]:
+    """Where names stand as whole words, from left to right, the longest first."""
+    for word in _WORD.finditer(text):
+        start = word.start()
+        for name in names.get(word.group(), ()):
+            around = text[max(start - 1, 0) : start] + text[start + len(name) : start + len(name) + 1]
+            if text.startswith(name, start) and not _LETTER.search(around):
+                yield start, name
 
 
 def mentions(

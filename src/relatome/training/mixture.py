@@ -266,7 +266,7 @@ def _head(wanted: HeadSettings, cards: Sequence[Card]) -> Head:
     kind = wanted.kind or str(TASKS[wanted.task].HEADS[0])
     if wanted.task == "ner":
         labels = wanted.labels or tuple(dict.fromkeys(name for card in cards for name in card.exhaustive))
-        return Head(wanted.name, "ner", kind, labels)
+        return Head(wanted.name, "ner", kind, labels, repeated=wanted.repeated)
     if wanted.task == "relation":
         types = {name: (card, relation) for card in cards for name, relation in card.relations.items()}
         labels = wanted.labels or (NEGATIVE, *types)

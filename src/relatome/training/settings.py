@@ -72,6 +72,9 @@ class HeadSettings:
         drawn by the run's seed; ``"hard"``, so many, those most like pairs with one.
     sentences
         Relations only: how many sentences apart the mentions of a pair may stand.
+    repeated
+        Entities only: a name found with at least this probability somewhere in a document is found wherever it stands in
+        it (`tasks.ner.repeated`); 0: each sentence for itself. Teaches nothing: it is how the model's answers are read.
     """
 
     name: str
@@ -92,6 +95,7 @@ class HeadSettings:
     negatives: str = "all"
     negative_ratio: float = 0.0
     sentences: int = 0
+    repeated: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,6 +459,10 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
             problems.append(f"heads {head.name!r}: smoothing should be at least 0 and below 1, found {head.smoothing}")
         if not 0 < head.focus <= 10:
             problems.append(f"heads {head.name!r}: focus should be above 0 and at most 10, found {head.focus}")
+        if head.repeated and head.task != "ner":
+            problems.append(f"heads {head.name!r}: repeated is for entities, and this head's task is {head.task}")
+        if not 0 <= head.repeated <= 1:
+            problems.append(f"heads {head.name!r}: repeated should be from 0 to 1, found {head.repeated}")
         problems += [f"heads {head.name!r}: {problem}" for problem in _pair_options(head)]
         if not re.fullmatch("[A-Za-z][A-Za-z0-9_-]*", head.name):
             rule = "a name should be letters, digits, hyphens and underscores, a letter first"
