@@ -33,7 +33,8 @@ import torch
 
 from relatome import corpora
 from relatome.batches import Row
-from relatome.evaluate import Evaluation, evaluate
+from relatome.evaluate import evaluate
+from relatome.evaluation.result import Evaluation
 from relatome.models import checkpoint as folders
 from relatome.models.checkpoint import Checkpoint
 from relatome.predictors.neural import NeuralPredictor

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from relatome import batches, corpora, export
 from relatome.documents import Document, Mention, Relation, Span
 from relatome.errors import ModelError, ScoreError, SettingsError
-from relatome.evaluate import RULES, _called_as_gold, evaluate
+from relatome.evaluate import evaluate
+from relatome.evaluation.concepts import RULES, called_as_gold
 from relatome.extract import extract
 from relatome.formats import jsonl
 from relatome.models import checkpoint
@@ -285,7 +286,7 @@ def test_it_learns_a_relation_across_sentences(world: Path) -> None:
         evaluate(opened, corpus, task="relation", split="dev", entities="predicted", clean=False)
 
 
-def test_end_to_end_concepts_are_joined_by_name_and_called_as_gold(world: Path, tmp_path: Path) -> None:
+def test_end_to_end_concepts_are_joined_by_name_andcalled_as_gold(world: Path, tmp_path: Path) -> None:
     made = tiny.fresh(tmp_path / "e", (tiny.ENTITIES, CID))
     corpus = corpora.load(str(world / "across.toml"))
     found = evaluate(
@@ -296,7 +297,7 @@ def test_end_to_end_concepts_are_joined_by_name_and_called_as_gold(world: Path, 
     gold = marked("1", "aspirin caused tremor", ("aspirin", "Chemical", "C1"), ("tremor", "Disease", "D1"))
     read = replace(gold, mentions=tuple(replace(m, concepts=(f"own:{m.text}",)) for m in gold.mentions))
     stray = Mention("X", 8, 14, "Disease", "caused", ("own:caused",))
-    named = _called_as_gold(replace(read, mentions=(*read.mentions, stray)), gold)
+    named = called_as_gold(replace(read, mentions=(*read.mentions, stray)), gold)
     assert named == {"own:aspirin": "C1", "own:tremor": "D1", "own:caused": "own:caused"}
 
 

@@ -15,7 +15,9 @@ from relatome.cli import main
 from relatome.corpora.merged import Merged
 from relatome.documents import Document, Label, Mention, Relation, Span
 from relatome.errors import ScoreError, SettingsError, TrainingError
-from relatome.evaluate import JUDGED, TOKENS, _ner, _rows
+from relatome.evaluation import entities, rows
+from relatome.evaluation.entities import TOKENS
+from relatome.evaluation.rows import JUDGED
 from relatome.predictors import load, priors
 from relatome.scoring.published import Published, attach, read
 from relatome.tasks import relation
@@ -85,7 +87,7 @@ def test_no_relation_is_a_class_and_only_classes_with_gold_count(nine: tuple[Mer
     answers = {
         one.id + ":E1-E2": what for one, what in zip(documents, ("causes", "treats", "treats", NEGATIVE), strict=True)
     }
-    result = _rows(Says(head, answers), corpus.card, documents, "gold", DRAWS)
+    result = rows.score(Says(head, answers), corpus.card, documents, "gold", DRAWS)
     report = result.evaluation.report
     assert report.signature["classes"] == [NEGATIVE, "causes", "treats"] and report.signature["unjudged"] == "wrong"
     assert report.value("f1", "treats") == pytest.approx(2 / 3) and report.value("f1", NEGATIVE) == pytest.approx(2 / 3)
@@ -97,10 +99,10 @@ def test_no_relation_is_a_class_and_only_classes_with_gold_count(nine: tuple[Mer
     part = result.parts[""](frozenset({documents[0].id, documents[2].id}))
     assert part.score("f1", "treats").support == 1
     with pytest.raises(ScoreError, match="a row of relations9 is a pair of given mentions"):
-        _rows(Says(head, {}), corpus.card, documents, "predicted", DRAWS)
+        rows.score(Says(head, {}), corpus.card, documents, "predicted", DRAWS)
     with pytest.raises(ScoreError, match="relations9 has no relation 'cures', which the model answers"):
         other = replace(head, labels=(NEGATIVE, "cures"))
-        _rows(Says(other, {}), corpus.card, documents, "gold", DRAWS)
+        rows.score(Says(other, {}), corpus.card, documents, "gold", DRAWS)
 
 
 def test_priors_know_types_and_corpus_and_nothing_else(nine: tuple[Merged, Head], tmp_path: Path) -> None:
@@ -142,15 +144,15 @@ def test_tokens_as_biobert_counts_them() -> None:
     card = corpora.load("bc2gm").card
     head = Head("entities", "ner", "tags", ("Gene",))
     spans = (TypedSpan(8, 14, "Gene"), TypedSpan(15, 18, "Gene"))
-    result = _ner(Says(head, {"": spans}), card, [document], DRAWS)
+    result = entities.score(Says(head, {"": spans}), card, [document], DRAWS)
     assert result.evaluation.report.value("f1", "micro") == 0.0  # no span is right
     found = result.evaluation.beside[TOKENS]
     # gold O B I O, said O O B B: nothing but the first token is right, and O does not count
     assert found.value("f1", "micro") == 0.0 and found.value("accuracy") == 0.25
     assert found.score("f1", "micro").support == 2
-    exact = _ner(Says(head, {"": (TypedSpan(4, 14, "Gene"),)}), card, [document], DRAWS)
+    exact = entities.score(Says(head, {"": (TypedSpan(4, 14, "Gene"),)}), card, [document], DRAWS)
     assert exact.evaluation.beside[TOKENS].value("f1", "micro") == 1.0
-    without = _ner(Says(head, {"": ()}), card, [replace(document, tokens=())], DRAWS)
+    without = entities.score(Says(head, {"": ()}), card, [replace(document, tokens=())], DRAWS)
     assert TOKENS not in without.evaluation.beside
 
 

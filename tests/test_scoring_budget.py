@@ -15,7 +15,8 @@ from relatome import corpora
 from relatome.cli import main
 from relatome.documents import Document, Mention, Relation
 from relatome.errors import ScoreError, UnknownNameError
-from relatome.evaluate import GOLD, PREDICTED, evaluate
+from relatome.evaluate import evaluate
+from relatome.evaluation.result import GOLD, PREDICTED
 from relatome.formats import jsonl
 from relatome.scoring import budget
 from relatome.scoring.budget import CAUSES, Fate

@@ -531,6 +531,8 @@ def test_epochs_have_orders_of_their_own_and_seeds_too() -> None:
 @pytest.mark.parametrize("weight", [0.5, 1.25, 0.01, 3.0])
 def test_a_broken_weight_is_a_draw(weight: float) -> None:
     stream = Stream([fake_rows(LENGTHS, "a")], [weight], budget=256, seed=1)
+    assert stream.pieces == sum(row.pieces for batch in stream.batches() for row in batch)
+    assert weight == 0.5 or (stream.pieces > sum(LENGTHS)) == (weight > 1)
     draws = []
     for _ in range(2):
         seen = Counter(name for batch in [next(stream) for _ in range(len(stream._plan))] for name in names(batch))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from relatome.evaluate import Evaluation
+    from relatome.evaluation.result import Evaluation
     from relatome.scoring.budget import Budget
     from relatome.scoring.published import Published
     from relatome.scoring.score import Report

@@ -200,8 +200,8 @@ def _plan(run: Run) -> str:
             f"  not held out, for no test split of them is here: {', '.join(missing)} (what NEVER_TRAIN.tsv lists of "
             "them is)"
         )
-    pieces = sum(row.pieces for rows in run.mixture.rows for row in rows)
-    lines.append(f"  {run.total:,} steps, about {pieces * run.settings.epochs / 1e6:.1f} million pieces")
+    pieces = run.stream.pieces * run.settings.epochs
+    lines.append(f"  {run.total:,} steps, about {pieces / 1e6:.1f} million pieces")
     return "\n".join(lines)
 
 

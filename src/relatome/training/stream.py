@@ -40,6 +40,11 @@ class Stream:
         """Batches of the first epoch; others differ by a few."""
         return len(self._order(0))
 
+    @property
+    def pieces(self) -> int:
+        """Pieces of the first epoch, without padding; others differ by a few."""
+        return sum(self.groups[group][number].pieces for batch in self._order(0) for group, number in batch)
+
     def batches(self) -> list[list[Row]]:
         """Those of the epoch the stream is in."""
         return [[self.groups[group][number] for group, number in batch] for batch in self._plan]
