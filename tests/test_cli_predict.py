@@ -333,6 +333,29 @@ def test_chemprot_is_what_its_evaluation_reads(tiny_model: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("to", "label", "concepts", "told"),
+    [
+        ("chemprot", "CID", ("D1",), "groups other than CPR:3, CPR:4, CPR:5, CPR:6, CPR:9 (1)"),
+        ("chemprot", "INHIBITOR", (), ""),
+        ("pubtator", "CID", (), "relations of mentions without a concept id (1)"),
+        ("pubtator", "CID", ("D1",), ""),
+    ],
+)
+def test_what_a_format_has_no_place_for_is_counted(
+    capsys: pytest.CaptureFixture[str], to: str, label: str, concepts: tuple[str, ...], told: str
+) -> None:
+    mentions = (
+        Mention("E1", 0, 7, "Chemical", "Aspirin", concepts),
+        Mention("E2", 17, 22, "Gene", "cox 2", ("5743",)),
+    )
+    document = Document("r", "Aspirin inhibits cox 2.", mentions=mentions)
+    lines = written(to, answered(MARKED, RELATIONS, Prediction("r", label, {label: 0.9}), document=document))
+    said = capsys.readouterr().err
+    assert (told in said) if told else not said
+    assert (label in lines or "CPR:4" in lines) == (not told)
+
+
 def test_pubtator_relates_concepts_once() -> None:
     text = "Aspirin caused harm; aspirin."
     mentions = (

@@ -246,15 +246,39 @@ def _columns(head: Head) -> dict[str, str]:
 
 
 def _chemprot(answers: Iterable[Answered], target: Target) -> int:
-    def documents() -> Iterator[Document]:
-        for answer in answers:
-            yield from with_groups([attached(answer)], answer.asked.head.groups)
+    lost = 0
 
-    return formats.write(documents(), target, "chemprot")
+    def documents() -> Iterator[Document]:
+        nonlocal lost
+        for answer in answers:
+            for document in with_groups([attached(answer)], answer.asked.head.groups):
+                lost += formats.lost(document, "chemprot")["relations"]
+                yield document
+
+    count = formats.write(documents(), target, "chemprot")
+    _say_lost(lost, f"chemprot has no place for relations of groups other than {', '.join(EVALUATED)}")
+    return count
 
 
 def _pubtator(answers: Iterable[Answered], target: Target) -> int:
-    return formats.write((_by_concept(attached(answer)) for answer in answers), target, "pubtator")
+    lost = 0
+
+    def documents() -> Iterator[Document]:
+        nonlocal lost
+        for answer in answers:
+            document = attached(answer)
+            unlinked = {mention.id for mention in document.mentions if not mention.concepts}
+            lost += sum(one.level == "mention" and bool({one.head, one.tail} & unlinked) for one in document.relations)
+            yield _by_concept(document)
+
+    count = formats.write(documents(), target, "pubtator")
+    _say_lost(lost, "pubtator has no place for relations of mentions without a concept id")
+    return count
+
+
+def _say_lost(count: int, what: str) -> None:
+    if count:
+        say(f"{what} ({count:,}); jsonl keeps everything")
 
 
 def _by_concept(document: Document) -> Document:
