@@ -13,8 +13,7 @@ from typing import Any, Protocol, overload
 import numpy as np
 
 from relatome.batches import BUDGET, Batch, Row, budgeted, collate, encode
-from relatome.errors import ModelError
-from relatome.predictors.texts import answers, as_marker
+from relatome.predictors.texts import answers, as_marker, check_heads
 from relatome.tasks import TASKS
 from relatome.tasks.example import Encoded, Head, Pair, Prediction
 from relatome.wordpieces import MARKERS, Window, WordPieces
@@ -117,9 +116,7 @@ class NeuralPredictor:
         """
         if not isinstance(requests, Mapping):
             return answers(self, requests)
-        for name in requests:
-            if name not in self.heads:
-                raise ModelError(f"the model has no head {name!r}", advice=f"it has: {', '.join(self.heads)}")
+        check_heads(self, requests)
         asked, pairs = [], []
         for name, inputs in requests.items():
             head = self.heads[name]

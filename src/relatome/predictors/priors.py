@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from relatome import __version__
 from relatome.errors import ModelError, TrainingError
-from relatome.predictors.texts import answers
+from relatome.predictors.texts import answers, check_heads
 from relatome.tasks.example import Example, Head, Pair, Prediction
 from relatome.tasks.pairs import legal
 
@@ -82,9 +82,7 @@ class PriorsPredictor:
         """
         if not isinstance(requests, Mapping):
             return answers(self, requests)
-        for name in requests:
-            if name not in self.heads:
-                raise ModelError(f"the model has no head {name!r}", advice=f"it has: {', '.join(self.heads)}")
+        check_heads(self, requests)
         return {name: [self._answer(pair) for pair in pairs] for name, pairs in requests.items()}
 
     def save(self, folder: str | Path) -> None:

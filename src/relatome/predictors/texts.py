@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
@@ -70,6 +70,19 @@ def answers(predictor: Predictor, texts: Sequence[str]) -> list[Prediction]:
         requests[head.name].append(item)
     found = predictor.predict(requests) if requests else {}
     return [found[name][index] for name, index in places]
+
+
+def check_heads(predictor: Predictor, asked: Iterable[str]) -> None:
+    """Refuse to ask a head that the predictor does not have.
+
+    Raises
+    ------
+    ModelError
+        The model has no such head.
+    """
+    for name in asked:
+        if name not in predictor.heads:
+            raise ModelError(f"the model has no head {name!r}", advice=f"it has: {', '.join(predictor.heads)}")
 
 
 def head_of(predictor: Predictor, task: str, name: str = "") -> Head:

@@ -32,7 +32,7 @@ import numpy as np
 
 from relatome import __version__
 from relatome.errors import MissingExtraError, ModelError, SettingsError, TrainingError
-from relatome.predictors.texts import answers
+from relatome.predictors.texts import answers, check_heads
 from relatome.tasks import TASKS
 from relatome.tasks.example import Encoded, Example, Head, Pair, Prediction, Sentence
 from relatome.wordpieces import MARKERS, Window
@@ -159,9 +159,7 @@ class TfidfPredictor:
         """
         if not isinstance(requests, Mapping):
             return answers(self, requests)
-        for name in requests:
-            if name not in self.heads:
-                raise ModelError(f"the model has no head {name!r}", advice=f"it has: {', '.join(self.heads)}")
+        check_heads(self, requests)
         return {name: self._answers(inputs) for name, inputs in requests.items()}
 
     def probabilities(self, inputs: Sequence[Sentence | Pair]) -> Floats:
