@@ -83,6 +83,22 @@ def test_every_table_is_int8(folder: Path, made: Checkpoint):
     assert (folder / "model.bin").stat().st_size < 2 * numbers
 
 
+@pytest.mark.parametrize(("by_group", "columns"), [(False, 384), (True, 384), (True, 100)])
+def test_one_large_weight_costs_its_own_group_alone(by_group: bool, columns: int):
+    """What stands behind GELU has such weights; a group is 64 columns where they divide the row."""
+    from openvino import opset13
+
+    table = np.random.default_rng(0).normal(size=(3, columns)).astype(np.float32)
+    table[1, 70] = 50.0
+    rounded = openvino._constant(export._rounded(opset13.constant(table), by_group=by_group))
+    assert rounded.shape == table.shape and rounded.dtype == np.float32
+    width = export.GROUP if by_group and columns % export.GROUP == 0 else columns
+    half_a_step = np.abs(table).reshape(3, -1, width).max(axis=-1, keepdims=True) / 127 / 2
+    off = np.abs(rounded - table).reshape(3, -1, width)
+    assert (off <= half_a_step * 1.001).all()
+    assert np.abs(rounded - table)[1, :64].max() > 0.1 or width == export.GROUP
+
+
 def test_weights_have_torchs_names_and_nearly_its_values(folder: Path, made: Checkpoint):
     found, wanted = export.weights(folder), made.network.state_dict()
     assert set(found) == set(wanted)
