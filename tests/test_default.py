@@ -1,6 +1,7 @@
 """The embedded default holds what it promises: the figures on the official test sets, its size, its engines, its memory.
 
-The bounds are those of the first default's requirements, not its measured values (those stand in the card).
+The bounds are what is required of it, not its measured values (those stand in the card). Disease is required to be 0.79 and
+measured 0.791: another processor may round the last digit otherwise, so that bound is half a point lower.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize(
     ("corpus", "bounds"),
     [
-        ("bc5cdr", {"Chemical": 0.87, "Disease": 0.77}),
-        ("ncbi-disease", {"Disease": 0.79}),
+        ("bc5cdr", {"Chemical": 0.88, "Disease": 0.785}),
+        ("ncbi-disease", {"Disease": 0.81}),
         ("chemprot", {"Gene": 0.70, "Chemical": 0.80}),
     ],
 )
@@ -37,8 +38,8 @@ def test_entities(corpus_data: Path, corpus: str, bounds: dict[str, float]) -> N
 @pytest.mark.corpus
 def test_relations_with_gold_and_predicted_entities(corpus_data: Path) -> None:
     found = evaluate(load("default"), "chemprot", task="relation", entities="predicted", resamples=0)
-    assert found.beside["gold entities"].value("f1", "micro") >= 0.58
-    assert found.report.value("f1", "micro") >= 0.28
+    assert found.beside["gold entities"].value("f1", "micro") >= 0.63
+    assert found.report.value("f1", "micro") >= 0.34
 
 
 @pytest.mark.corpus
@@ -63,14 +64,17 @@ def test_int8_loses_little() -> None:
     assert lost_too_much(rows) == []
 
 
-def test_triage_promises_nothing_it_cannot_keep(capsys: pytest.CaptureFixture[str]) -> None:
-    """The model learned from ADE's dev sentences, on which a threshold would be chosen: it carries no table."""
+def test_triage_needs_no_corpus(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its threshold is chosen from the table beside the weights, of sentences of ADE's clean dev that it never saw."""
     from relatome.cli import main
 
-    (item,) = (one for one in load("default").card["training"]["settings"]["data"] if one["corpus"] == "ade")
-    assert "dev" in item["split"] and not (DEFAULT / "triage.json").exists()
-    assert main(["triage", "Lamotrigine caused a severe skin rash."]) == 2
-    assert "the model has no triage table" in capsys.readouterr().err
+    monkeypatch.delenv("RELATOME_DATA", raising=False)
+    text = "Lamotrigine caused a severe skin rash. It was given twice a day."
+    assert main(["triage", text, "--json", "--promise", "model"]) == 0
+    told = capsys.readouterr()
+    signature = json.loads(told.out)["signature"]
+    assert [signature[f"dev_{key}"] for key in ("corpus", "split", "protocol")] == ["ade", "dev", "clean"]
+    assert "read 1 of 2 sentences" in told.err and "TF-IDF would have kept about" in told.err
 
 
 @pytest.mark.parametrize("backend", ["openvino", "openvino-fp32", "pytorch"])

@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument(
         "--ignored",
         nargs="*",
-        default=["heads", "encoder.encoder.layer.5"],
+        default=["heads", "encoder.encoder.layer.5", *(f"encoder.encoder.layer.{layer}.output" for layer in range(3))],
         metavar="MODULE",
         help="modules whose products stay fp32",
     )
