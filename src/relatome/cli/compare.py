@@ -141,7 +141,7 @@ def _show(found: Comparison, one: str, other: str) -> None:
     both, first, second, neither = found.right
     screen.print(f"right in both {both:,}, in A alone {first:,}, in B alone {second:,}, in neither {neither:,}")
     if found.mcnemar is not None:
-        screen.print(f"McNemar: p = {_p(found.mcnemar.exact)} (exact), {_p(found.mcnemar.mid)} (mid-p)")
+        screen.print(f"McNemar: p {_p(found.mcnemar.exact)} (exact), {_p(found.mcnemar.mid)} (mid-p)")
     for letter in "AB":
         some = [item for item in found.judged if item.right == letter]
         if some:
