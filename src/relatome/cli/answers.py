@@ -246,39 +246,38 @@ def _columns(head: Head) -> dict[str, str]:
 
 
 def _chemprot(answers: Iterable[Answered], target: Target) -> int:
-    lost = 0
-
-    def documents() -> Iterator[Document]:
-        nonlocal lost
+    def documents() -> Iterator[tuple[Document, int]]:
         for answer in answers:
             for document in with_groups([attached(answer)], answer.asked.head.groups):
-                lost += formats.lost(document, "chemprot")["relations"]
-                yield document
+                yield document, formats.lost(document, "chemprot")["relations"]
 
-    count = formats.write(documents(), target, "chemprot")
-    _say_lost(lost, f"chemprot has no place for relations of groups other than {', '.join(EVALUATED)}")
-    return count
+    return _counted(documents(), "chemprot", target, f"of groups other than {', '.join(EVALUATED)}")
 
 
 def _pubtator(answers: Iterable[Answered], target: Target) -> int:
+    def documents() -> Iterator[tuple[Document, int]]:
+        for document in map(attached, answers):
+            unlinked = {mention.id for mention in document.mentions if not mention.concepts}
+            lost = sum(one.level == "mention" and bool({one.head, one.tail} & unlinked) for one in document.relations)
+            yield _by_concept(document), lost
+
+    return _counted(documents(), "pubtator", target, "of mentions without a concept id")
+
+
+def _counted(documents: Iterable[tuple[Document, int]], to: str, target: Target, which: str) -> int:
+    """Write documents, each beside how many relations the format has no place for; then say how many, and which."""
     lost = 0
 
-    def documents() -> Iterator[Document]:
+    def watched() -> Iterator[Document]:
         nonlocal lost
-        for answer in answers:
-            document = attached(answer)
-            unlinked = {mention.id for mention in document.mentions if not mention.concepts}
-            lost += sum(one.level == "mention" and bool({one.head, one.tail} & unlinked) for one in document.relations)
-            yield _by_concept(document)
+        for document, left_out in documents:
+            lost += left_out
+            yield document
 
-    count = formats.write(documents(), target, "pubtator")
-    _say_lost(lost, "pubtator has no place for relations of mentions without a concept id")
+    count = formats.write(watched(), target, to)
+    if lost:
+        say(f"{to} has no place for relations {which} ({lost:,}); jsonl keeps everything")
     return count
-
-
-def _say_lost(count: int, what: str) -> None:
-    if count:
-        say(f"{what} ({count:,}); jsonl keeps everything")
 
 
 def _by_concept(document: Document) -> Document:
