@@ -15,6 +15,7 @@ import argparse
 import dataclasses
 import random
 import re
+import shutil
 import sys
 from itertools import chain
 from pathlib import Path
@@ -26,6 +27,7 @@ import torch
 
 from relatome import corpora, export, predictors, triage
 from relatome.batches import Row
+from relatome.corpora.audit import SEEN
 from relatome.models import checkpoint
 from relatome.scoring import calibration as calibrated
 from relatome.scoring.triage import Table, plan
@@ -70,6 +72,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=export.CALIBRATION, help="rows to calibrate with")
     asked = parser.parse_args()
     checkpoint.save(checkpoint.load(asked.run), asked.keep, dtype=torch.float16)
+    shutil.copyfile(asked.run / SEEN, asked.keep / SEEN)  # what goes on from there has seen it too
     opened = checkpoint.load(asked.keep)
 
     wanted = settings.parse(opened.card["training"]["settings"])
