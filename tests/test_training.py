@@ -345,7 +345,7 @@ def test_contradictions_are_told_at_once() -> None:
         "two heads have one name: ['a', 'a', 'b.c']",
         "heads 'a': unknown task 'tagging', expected one of ner, relation, classification",
         "heads 'a': task ner has no head 'packed', expected one of tags, layers",
-        "heads 'b.c': class_weights should be none or balanced",
+        "heads 'b.c': class_weights should be one of none, balanced, root; found 'heavy'",
         "heads 'b.c': loss should be cross-entropy or focal, found 'hinge'",
         "heads 'b.c': smoothing should be at least 0 and below 1, found 1.0",
         "heads 'b.c': focus should be above 0 and at most 10, found 0.0",
@@ -1088,6 +1088,12 @@ def test_class_weights_are_inverse_frequencies_with_a_mean_of_one(world: Path, t
     assert found.tolist() == pytest.approx([29 / (2 * no), 29 / (2 * yes)])
     assert sum(found[label].item() for label in gold) / len(gold) == pytest.approx(1, abs=1e-6)
     assert math.isfinite(sum(next(run.steps()).losses.values()))
+
+    heads = (*HEADS[:2], dataclasses.replace(HEADS[2], class_weights="root"))
+    root = start(settings_of(world, heads=heads), tmp_path / "root").objective.weights["harm"]
+    assert root is not None
+    assert (root[0] / root[1]).item() == pytest.approx(math.sqrt(yes / no), abs=1e-6)
+    assert sum(root[label].item() for label in gold) / len(gold) == pytest.approx(1, abs=1e-6)
 
 
 def test_dropout_is_the_encoders_own_unless_asked(world: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def train(
     batch_pieces: Annotated[int | None, typer.Option(help="Pieces of a batch, padding counted.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak rate of the encoder.")] = None,
     loss: Annotated[str | None, typer.Option(help="Of every head: cross-entropy or focal.")] = None,
-    class_weights: Annotated[str | None, typer.Option(help="Of every head: none or balanced.")] = None,
+    class_weights: Annotated[str | None, typer.Option(help="Of every head: none, balanced or root.")] = None,
     smoothing: Annotated[float | None, typer.Option(help="Of every head: share of the target spread evenly.")] = None,
     teacher: Annotated[
         str | None, typer.Option(help="For every corpus: a model folder, or default, whose answers are learned too.")

@@ -18,7 +18,7 @@ from relatome.models.network import costs, divergence, imitation, threshold_cost
 from relatome.tasks.example import Head
 from relatome.tasks.ner import IGNORED
 from relatome.training.mixture import Mixture
-from relatome.training.settings import HeadSettings, Settings
+from relatome.training.settings import CLASS_WEIGHTS, HeadSettings, Settings
 
 
 class Objective:
@@ -213,12 +213,13 @@ def _items(mixture: Mixture, head: Head, times: Sequence[float]) -> float:
 
 
 def _class_weights(wanted: HeadSettings, mixture: Mixture, head: Head) -> Tensor | None:
-    """Inverse class frequency, normalised to mean 1 over the examples; None where the run asks for none."""
-    if wanted.class_weights == "none":
+    """What an example of each class counts, mean 1 over the examples; None where all count alike."""
+    exponent = CLASS_WEIGHTS[wanted.class_weights]
+    if not exponent:
         return None
     found = [row.targets[head.name] for rows in mixture.rows for row in rows if head.name in row.targets]
     gold = np.concatenate(found)
     counts = np.bincount(gold[gold >= 0], minlength=_classes(head)).astype(np.float64)
-    weights = np.where(counts > 0, counts.sum() / np.maximum(counts, 1), 0.0)
+    weights = np.where(counts > 0, (counts.sum() / np.maximum(counts, 1)) ** exponent, 0.0)
     weights *= counts.sum() / (weights * counts).sum()
     return torch.from_numpy(weights.astype(np.float32))

@@ -25,6 +25,7 @@ from relatome.training import places
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 LOSSES = ("cross-entropy", "focal")  # a test holds them to `models.network.LOSSES`, which needs torch
+CLASS_WEIGHTS = {"none": 0.0, "balanced": 1.0, "root": 0.5}  # name: exponent of the inverse class frequency
 CARD = "card"  # in a list of labels: those that the corpora's cards name
 
 
@@ -45,7 +46,8 @@ class HeadSettings:
     weight
         Of its loss in the sum.
     class_weights
-        ``"none"``, or ``"balanced"``: inverse class frequency, normalised to mean 1 over the examples.
+        ``"none"``; ``"balanced"``: inverse class frequency; ``"root"``: the inverse of its square root, for classes so
+        rare that their whole weight would buy recall with too many false alarms. Normalised to mean 1 over the examples.
     loss
         ``"cross-entropy"``, or ``"focal"``: answers that are right already count for less.
     focus
@@ -451,8 +453,9 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
                 f"heads {head.name!r}: a document head has a loss and a pooling of its own, so no {name}"
                 for name in extra
             ]
-        if head.class_weights not in ("none", "balanced"):
-            problems.append(f"heads {head.name!r}: class_weights should be none or balanced")
+        if head.class_weights not in CLASS_WEIGHTS:
+            wanted = ", ".join(CLASS_WEIGHTS)
+            problems.append(f"heads {head.name!r}: class_weights should be one of {wanted}; found {head.class_weights!r}")
         if head.loss not in LOSSES:
             problems.append(f"heads {head.name!r}: loss should be {' or '.join(LOSSES)}, found {head.loss!r}")
         if not 0 <= head.smoothing < 1:
