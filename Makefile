@@ -9,7 +9,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-input -c constraints.txt
 SETTINGS := pyproject.toml constraints.txt
 # Both cores, a file's tests on one of them and in their order. What is slow measures time and memory: one by one.
-BOTH_CORES := -n 2 --dist loadfile
+# A worker that dies is not replaced: its test fails by name, where loadfile would wait for the new one for ever.
+BOTH_CORES := -n 2 --dist loadfile --max-worker-restart=0
 PYTEST ?= $(BOTH_CORES) -m 'not slow'
 
 # Tests that read the real corpora skip, with their reason, where these are not here.
