@@ -455,7 +455,9 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
             ]
         if head.class_weights not in CLASS_WEIGHTS:
             wanted = ", ".join(CLASS_WEIGHTS)
-            problems.append(f"heads {head.name!r}: class_weights should be one of {wanted}; found {head.class_weights!r}")
+            problems.append(
+                f"heads {head.name!r}: class_weights should be one of {wanted}; found {head.class_weights!r}"
+            )
         if head.loss not in LOSSES:
             problems.append(f"heads {head.name!r}: loss should be {' or '.join(LOSSES)}, found {head.loss!r}")
         if not 0 <= head.smoothing < 1:
