@@ -163,10 +163,23 @@ class _Layer(nn.Module):
         if past is not None:
             key = torch.cat((past[:, 0].to(key.dtype), key), dim=2)
             value = torch.cat((past[:, 1].to(value.dtype), value), dim=2)
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias.to(query.dtype))
+        mixed = _attend(query, key, value, bias)
         mixed = mixed.transpose(1, 2).reshape(rows, pieces, width)
         hidden = _residual(cast(nn.ModuleDict, self.attention["output"]), mixed, hidden)
         return _residual(self.output, F.gelu(self.intermediate["dense"](hidden)), hidden), state
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+    """Scaled dot-product attention.
+
+    On a CPU what is learned from is computed in fp32: the bf16 way back of torch 2.13 takes three to ten times as long as
+    that of fp32 (``benchmarks/attention.py``), up to half of a training step.
+    """
+    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and torch.is_grad_enabled():
+        with torch.autocast("cpu", enabled=False):
+            wide = F.scaled_dot_product_attention(query.float(), key.float(), value.float(), attn_mask=bias.float())
+        return wide.to(query.dtype)
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias.to(query.dtype))
 
 
 def _output(inner: int, width: int, config: BertConfig) -> nn.ModuleDict:
