@@ -21,7 +21,7 @@ from torch import Tensor
 from relatome.batches import collate, encode
 from relatome.errors import ModelError
 from relatome.models import checkpoint
-from relatome.models.encoder import Bert, BertConfig
+from relatome.models.encoder import Bert, BertConfig, attend
 from relatome.models.heads import HEADS
 from relatome.models.network import LOSSES, costs, imitation, loss
 from relatome.tasks.example import Argument, Head, Pair, Sentence
@@ -68,6 +68,30 @@ def test_the_encoder_is_transformers_bert(tmp_path: Path) -> None:
     assert ours.abs().max() > 1
     assert (ours[real] - expected[real]).abs().max() < 1e-5
     assert torch.isfinite(ours).all()
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_attention_is_learned_in_full_precision_on_a_cpu(autocast: bool) -> None:
+    """The numbers and slopes of fp32, rounded once; what bf16 makes of them is further away."""
+    torch.manual_seed(0)
+    query, key, value = (4 * torch.randn(2, 3, 17, 8).bfloat16().requires_grad_() for _ in range(3))
+    wide = [side.detach().float().requires_grad_() for side in (query, key, value)]
+    bias = torch.zeros(2, 1, 17, 17).masked_fill(torch.rand(2, 1, 17, 17) < 0.3, -1e4)
+    with torch.autocast("cpu", enabled=autocast):
+        found = attend(query, key, value, bias)
+    expected = attend(wide[0], wide[1], wide[2], bias)
+    slope = torch.randn(expected.shape).bfloat16()
+    assert found.dtype == torch.bfloat16
+    assert torch.equal(found, expected.bfloat16())
+    for side, other in zip(
+        torch.autograd.grad(found, (query, key, value), slope),
+        torch.autograd.grad(expected, wide, slope.float()),
+        strict=True,
+    ):
+        assert torch.equal(side, other.bfloat16())
+    with torch.no_grad():  # nothing is learned: torch's own, which is the faster one there
+        own = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=bias.bfloat16())
+        assert torch.equal(attend(query, key, value, bias), own)
 
 
 def test_new_pieces_start_near_the_mean_piece() -> None:

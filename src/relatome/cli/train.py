@@ -305,6 +305,18 @@ def _shown(run: Run, *, as_json: bool, quiet: bool) -> Iterator[Step]:
             if step.scores:
                 _say(_scored(step), quiet)
             yield step
+    if run.closing and as_json:
+        sys.stdout.write(json.dumps(run.closing) + "\n")
+    for name, moved in run.closing.get("thresholds", {}).items():
+        _say(_moved(name, moved), quiet)
+
+
+def _moved(head: str, moved: dict[str, Any]) -> str:
+    if not moved["shifts"]:
+        return f"{head}: thresholds left alone, moving them gains nothing on documents of dev they are not chosen on"
+    shifts = ", ".join(f"{label} {shift:+.1f}" for label, shift in moved["shifts"].items())
+    numbers = "{before:.4f} to {after:.4f} ({unseen:.4f} on documents they were not chosen on)".format_map(moved)
+    return f"{head}: thresholds moved, {shifts}; dev {moved['average']} f1 over its examples {numbers}"
 
 
 def _scored(step: Step) -> str:

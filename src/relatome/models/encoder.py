@@ -163,17 +163,17 @@ class _Layer(nn.Module):
         if past is not None:
             key = torch.cat((past[:, 0].to(key.dtype), key), dim=2)
             value = torch.cat((past[:, 1].to(value.dtype), value), dim=2)
-        mixed = _attend(query, key, value, bias)
+        mixed = attend(query, key, value, bias)
         mixed = mixed.transpose(1, 2).reshape(rows, pieces, width)
         hidden = _residual(cast(nn.ModuleDict, self.attention["output"]), mixed, hidden)
         return _residual(self.output, F.gelu(self.intermediate["dense"](hidden)), hidden), state
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-    """Scaled dot-product attention.
+def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+    """Scaled dot-product attention, ``(B, A, T, H/A)`` like the query; ``bias`` is added to the scores.
 
-    On a CPU what is learned from is computed in fp32: the bf16 way back of torch 2.13 takes three to ten times as long as
-    that of fp32 (``benchmarks/attention.py``), up to half of a training step.
+    What a CPU learns from is computed in fp32: torch's bf16 way back takes one and a half (512 pieces) to eight times as
+    long there (40 pieces), up to half of a training step (``benchmarks/attention.py``).
     """
     if query.device.type == "cpu" and query.dtype == torch.bfloat16 and torch.is_grad_enabled():
         with torch.autocast("cpu", enabled=False):

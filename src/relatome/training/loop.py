@@ -95,6 +95,9 @@ class Run:
         Receives ``resume.pt`` (to go on from) and the best or last model.
     score
         Scores the network on dev and gives numbers by name; the first decides what is better. None: no dev.
+    finish
+        Called with the best model when there is no step left, to change it before it is saved again; what it did, by
+        name, is in ``closing``.
 
     Notes
     -----
@@ -110,12 +113,15 @@ class Run:
         folder: str | Path,
         *,
         score: Callable[[Checkpoint], Scores] | None = None,
+        finish: Callable[[Checkpoint], Mapping[str, Any]] | None = None,
     ) -> None:
         self.settings = settings
         self.checkpoint = checkpoint
         self.mixture = mixture
         self.folder = Path(folder)
         self.score = score
+        self.finish = finish
+        self.closing: Mapping[str, Any] = {}
         # oneDNN keeps 1,024 compiled kernels; some sixty widths need more
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
         self.accelerator = _accelerator(settings)
@@ -282,8 +288,19 @@ class Run:
         if self.score is None:
             self._keep({})
         if self.first:
+            self._finish()
             (self.folder / "resume.pt").unlink(missing_ok=True)
         self.accelerator.wait_for_everyone()
+
+    def _finish(self) -> None:
+        if self.finish is None:
+            return
+        self.save()  # stopped from here on, the run is not taken for finished: it begins here again
+        best = folders.load(self.folder)
+        best.network.to(self.accelerator.device)
+        self.closing = self.finish(best)
+        with _kept(self.folder / "model.safetensors", "model"):
+            folders.save(best, self.folder)
 
     @property
     def ended(self) -> bool:

@@ -31,7 +31,7 @@ from relatome.predictors.neural import NeuralPredictor
 from relatome.predictors.pytorch import TorchForward
 from relatome.tasks import TASKS
 from relatome.tasks.example import Head
-from relatome.training import mixture
+from relatome.training import mixture, thresholds
 from relatome.training.lock import Lock
 from relatome.training.loop import Run, Scores, Step
 from relatome.training.settings import DataSettings, Settings
@@ -84,7 +84,8 @@ def planned(settings: Settings, folder: str | Path) -> Run:
         raise SettingsError(problems)
     found.counts.update(mixture.unseen(found, settings, heads))
     score = (lambda current: dev_scores(settings, current)) if any(item.dev for item in settings.data) else None
-    return Run(settings, checkpoint, found, folder, score=score)
+    finish = (lambda best: with_thresholds(settings, best)) if thresholds.wanted(settings) else None
+    return Run(settings, checkpoint, found, folder, score=score, finish=finish)
 
 
 def provenance(run: Run) -> dict[str, Any]:
@@ -211,6 +212,24 @@ def dev_scores(settings: Settings, checkpoint: Checkpoint) -> Scores:
             average = HEADLINE.get(str(report.signature["scorer"]), "micro")
             scores[f"{item.corpus} {name} {average} f1"] = round(report.value("f1", average), 4)
     return {"mean": round(sum(scores.values()) / len(scores), 4), **scores}
+
+
+def with_thresholds(settings: Settings, best: Checkpoint) -> dict[str, Any]:
+    """Move the thresholds of the heads that ask for it, in place; what was done, as it then stands in the model's card."""
+    training = best.card["training"]
+    if "thresholds" in training:  # stopped before when all but the end was done
+        return {"thresholds": training["thresholds"]}
+    scored: list[Scores] = []
+
+    def score() -> float:
+        scored.append(dev_scores(settings, best))
+        return scored[-1]["mean"]
+
+    moved = thresholds.move(settings, best, predictor_of(best), score, before=training["dev"]["mean"])
+    training["thresholds"] = {name: one.json() for name, one in moved.items()}
+    if any(one.shifts for one in moved.values()):
+        training["dev"] = dict(scored[-1])
+    return {"thresholds": training["thresholds"]}
 
 
 def predictor_of(checkpoint: Checkpoint) -> NeuralPredictor:

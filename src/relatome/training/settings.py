@@ -26,6 +26,7 @@ from relatome.training import places
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 LOSSES = ("cross-entropy", "focal")  # a test holds them to `models.network.LOSSES`, which needs torch
 CLASS_WEIGHTS = {"none": 0.0, "balanced": 1.0, "root": 0.5}  # name: exponent of the inverse class frequency
+THRESHOLDS = ("none", "dev")
 CARD = "card"  # in a list of labels: those that the corpora's cards name
 
 
@@ -54,6 +55,9 @@ class HeadSettings:
         The focal loss's exponent.
     smoothing
         Share of the target that is spread evenly over the classes.
+    thresholds
+        ``"dev"``: when the training has ended, what is added to each class's bias is chosen for dev's F1
+        (`training.thresholds`); ``"none"``. Heads that give an item one label.
     markers
         Relations only: ``"plain"`` (``[E1]``), ``"typed"`` (``[E1:Chemical]``), or ``"blinded"`` (``@CHEMICAL$`` in place
         of the mention, for the encoder alone; ``marker`` heads).
@@ -88,6 +92,7 @@ class HeadSettings:
     loss: str = "cross-entropy"
     focus: float = 2.0
     smoothing: float = 0.0
+    thresholds: str = "none"
     markers: str = "plain"
     pooling: str = ""
     pairs: tuple[tuple[str, ...], ...] = ()
@@ -464,6 +469,7 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
             problems.append(f"heads {head.name!r}: smoothing should be at least 0 and below 1, found {head.smoothing}")
         if not 0 < head.focus <= 10:
             problems.append(f"heads {head.name!r}: focus should be above 0 and at most 10, found {head.focus}")
+        problems += [f"heads {head.name!r}: {problem}" for problem in _thresholds(head)]
         if head.repeated and head.task != "ner":
             problems.append(f"heads {head.name!r}: repeated is for entities, and this head's task is {head.task}")
         if not 0 <= head.repeated <= 1:
@@ -490,6 +496,12 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
         if item.teacher and several:
             why = "a teacher's probabilities are of one label a pair"
             problems.append(f"data {item.corpus!r}: head {several[0]!r} is multilabel and cannot have a teacher: {why}")
+    scored = {name for item in settings.data if item.dev for name in item.heads}
+    problems += [
+        f"heads {head.name!r}: thresholds are chosen on dev, and no corpus that teaches it has a dev"
+        for head in settings.heads
+        if whole and head.thresholds == "dev" and head.name not in scored
+    ]
     taught = {name for item in settings.data for name in item.heads}
     problems += [f"heads {name!r}: no corpus teaches it" for name in names if whole and name not in taught]
     for name, low, high in (
@@ -512,6 +524,17 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
     if settings.precision not in PRECISIONS:
         problems.append(f"precision should be one of {', '.join(PRECISIONS)}, found {settings.precision!r}")
     return problems
+
+
+def _thresholds(head: HeadSettings) -> list[str]:
+    if head.thresholds not in THRESHOLDS:
+        return [f"thresholds should be {' or '.join(THRESHOLDS)}, found {head.thresholds!r}"]
+    if head.thresholds == "dev" and (head.task == "ner" or head.kind == "document" or head.choice == "multilabel"):
+        what = {"ner": "entities"}.get(head.task) or (
+            "concepts" if head.kind == "document" else "several labels a pair"
+        )
+        return [f"thresholds are for heads that give an item one label, and this one gives {what}"]
+    return []
 
 
 def _pair_options(head: HeadSettings) -> list[str]:
