@@ -484,6 +484,20 @@ def test_several_seeds_are_runs_of_their_own_and_are_scored_together(
     assert "runs, mean of 2 seeds on toy dev" in " ".join(capsys.readouterr().out.split())
 
 
+def test_the_baseline_of_several_seeds_is_scored_beside_them_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "runs"
+    asked = ["--corpus", "toy.toml", "--task", "classification"]
+    flags = ["--encoder", "encoder", "--epochs", "0.1", "--quiet"]
+    assert main(["train", *asked, "-o", str(folder), "--seeds", "3,4", *flags]) == 0
+    assert main(["evaluate", str(folder), *asked, "--split", "dev", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    beside = [one["what"] for one in found["beside"] if one["signature"].get("part", "all") == "all"]
+    assert beside == [f"{folder}/{one}" for one in ("tfidf", "seed-3", "seed-4")]
+    assert found["signature"]["seeds"] == 2
+
+
 def test_seeds_that_are_no_numbers(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "run.toml", "--seeds", "1,two"]) == 2
     assert "expected numbers with commas between, as 1,2,3" in capsys.readouterr().err

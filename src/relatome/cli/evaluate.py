@@ -105,19 +105,25 @@ def evaluate(
 
 def _all(models: list[str], protocols: Any, wanted: str | None) -> list[tuple[str, str | None]]:
     """The models in the folders given: a folder's own, its baselines', and those of its runs by protocol."""
-    from relatome.predictors import BASELINES
-
     found: list[tuple[str, str | None]] = []
     for name in models:
         folder = Path(name)
         inner = [protocol for protocol in protocols if _runs(folder / protocol)]
         views = [(folder / protocol, protocol) for protocol in sorted(inner, key=lambda one: one != wanted)]
         for place, protocol in views or [(folder, wanted)]:
-            for run in _runs(place) or [place]:
-                baselines = [run / one for one in BASELINES if name != "default"]
-                found += [(str(one), protocol) for one in baselines if (one / "relatome.json").is_file()]
+            runs = _runs(place) or [place]
+            if place not in runs:  # seeds: their baseline lies beside them
+                found += [(one, protocol) for one in _baselines(place)]
+            for run in runs:
+                found += [(one, protocol) for one in _baselines(run) if name != "default"]
                 found.append((name if run == folder else str(run), protocol))
     return found
+
+
+def _baselines(folder: Path) -> list[str]:
+    from relatome.predictors import BASELINES
+
+    return [str(folder / one) for one in BASELINES if (folder / one / "relatome.json").is_file()]
 
 
 def _runs(folder: Path) -> list[Path]:
