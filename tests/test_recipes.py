@@ -103,6 +103,18 @@ def test_results_have_the_shape_that_evaluate_writes() -> None:
                 assert one["low"] <= one["value"] <= one["high"], (file, one)
 
 
+def test_a_readme_says_what_its_result_says() -> None:
+    """The headline of every result file stands in the README beside it, to three places."""
+    classes = {"ade": ["adverse-effect"], "bc5cdr": ["Chemical", "Disease"]}
+    classes |= dict.fromkeys(corpora.merged_names(), ["macro"])
+    for file in (file for recipe in RECIPES for file in recipe.glob("result*.json")):
+        said = json.loads(file.read_text(encoding="utf-8"))
+        f1 = {one["class"]: one["value"] for one in said["scores"] if one["name"] == "f1"}
+        text = (file.parent / "README.md").read_text(encoding="utf-8")
+        for name in classes.get(said["signature"]["corpus"], ["micro"]):
+            assert f"{f1[name]:.3f}" in text, (file, name)
+
+
 def scored(corpus: Any) -> set[tuple[str, str | None]]:
     """Every name and class that its scorer gives, read off a score of one invented document."""
     card = corpus.card
