@@ -106,7 +106,7 @@ def test_results_have_the_shape_that_evaluate_writes() -> None:
 def test_a_readme_says_what_its_result_says() -> None:
     """The headline of every result file stands in the README beside it, to three places."""
     classes = {"ade": ["adverse-effect"], "bc5cdr": ["Chemical", "Disease"]}
-    classes |= dict.fromkeys(corpora.merged_names(), ["macro"])
+    classes |= {name: ["macro"] for name in corpora.merged_names()}
     for file in (file for recipe in RECIPES for file in recipe.glob("result*.json")):
         said = json.loads(file.read_text(encoding="utf-8"))
         f1 = {one["class"]: one["value"] for one in said["scores"] if one["name"] == "f1"}
