@@ -17,7 +17,6 @@ from relatome.cli import main
 from relatome.errors import SettingsError
 from relatome.models import checkpoint
 from relatome.models.checkpoint import Checkpoint
-from relatome.models.network import Network
 from relatome.tasks.example import Head
 from relatome.training import run as running
 from relatome.training import settings as options
@@ -26,6 +25,7 @@ from relatome.training.settings import Settings
 from relatome.training.thresholds import FOLDS, STEPS, Answers, Count
 from tests import tiny
 from tests.test_hosted import encoder_folder as family_folder
+from tests.test_train_command import RUN as RUN_OF_THREE
 from tests.test_train_command import corpus, weights
 
 MACRO = Count(np.array([0, 1, 2]), macro=True)
@@ -103,17 +103,8 @@ def test_a_class_that_cannot_hold_is_never_said() -> None:
 
 # ------------------------------------------------------------------------------------------------------------ in a run
 
-RUN = """\
-encoder = "{encoder}"
-limit = 64
-epochs = 2
-batch_pieces = 256
-learning_rate = 2e-3
-head_learning_rate = 1e-2
-dropout = 0.0
-precision = "fp32"
-seed = 3
-
+HEADER = RUN_OF_THREE[: RUN_OF_THREE.index("[[heads]]")]
+TABLES = """\
 [[heads]]
 name = "{head}"
 task = "{task}"
@@ -138,10 +129,15 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def written(folder: Path, **words: str) -> None:
+    """``run.toml``, for one head."""
+    words = {"head": "harm", "task": "classification", "kind": "label", **words}
+    (folder / "run.toml").write_text(HEADER + TABLES.format(**words), encoding="utf-8")
+
+
 def trained(folder: Path, name: str, *flags: str, **words: str) -> dict[str, Any]:
     """The card of a run."""
-    words = {"encoder": "encoder", "head": "harm", "task": "classification", "kind": "label", **words}
-    (folder / "run.toml").write_text(RUN.format(**words), encoding="utf-8")
+    written(folder, **words)
     assert main(["train", "run.toml", "-o", name, "--quiet", *flags]) == 0
     card: dict[str, Any] = checkpoint.load(folder / name).card["training"]
     return card
@@ -151,11 +147,7 @@ def skewed(folder: Path, label: str, settings: Settings) -> Checkpoint:
     """A saved model made to say a label too seldom: by as little as costs it a tenth of its score."""
     best = checkpoint.load(folder)
     head = best.network.asked[0]
-    network = best.network
-    if isinstance(network, Network):
-        last: Any = network.heads[head.name].get_submodule("classifier")
-    else:
-        last = network.classifier
+    last = best.network.classifier_of(head.name)
     before = running.dev_scores(settings, best)["mean"]
     for _ in range(40):
         last.bias.data[head.labels.index(label)] -= 0.5
@@ -166,19 +158,19 @@ def skewed(folder: Path, label: str, settings: Settings) -> Checkpoint:
 
 
 @pytest.mark.parametrize(
-    ("words", "label"),
+    ("words", "encoder", "label"),
     [
-        ({}, "yes"),
-        ({"head": "relations", "task": "relation", "kind": "packed"}, "CID"),
-        ({"head": "relations", "task": "relation", "kind": "marker"}, "CID"),
-        ({"encoder": "roberta"}, "yes"),
+        ({}, "encoder", "yes"),
+        ({"head": "relations", "task": "relation", "kind": "packed"}, "encoder", "CID"),
+        ({"head": "relations", "task": "relation", "kind": "marker"}, "encoder", "CID"),
+        ({}, "roberta", "yes"),
     ],
     ids=["label", "packed", "marker", "another family"],
 )
-def test_a_skewed_model_is_put_right(made: Path, words: dict[str, str], label: str) -> None:
-    if words.get("encoder") == "roberta":
-        family_folder(made / "roberta", "roberta")
-    trained(made, "run", "--set", "heads.thresholds=none", "--epochs", "8", **words)
+def test_a_skewed_model_is_put_right(made: Path, words: dict[str, str], encoder: str, label: str) -> None:
+    if encoder != "encoder":
+        family_folder(made / encoder, encoder)
+    trained(made, "run", "--set", "heads.thresholds=none", "--epochs", "8", "--encoder", encoder, **words)
     settings = options.read(made / "run.toml")
     best = skewed(made / "run", label, settings)
     before = best.card["training"]["dev"]["mean"]
@@ -208,7 +200,7 @@ def test_a_run_says_what_it_moved(made: Path, capsys: pytest.CaptureFixture[str]
     card = trained(made, "plain", "--set", "heads.thresholds=none")
     assert "thresholds" not in card
     capsys.readouterr()
-    (made / "run.toml").write_text(RUN.format(encoder="encoder", head="harm", task="classification", kind="label"))
+    written(made)
     assert main(["train", "run.toml", "-o", "moved", "--json"]) == 0
     printed = capsys.readouterr()
     last = json.loads(printed.out.splitlines()[-1])

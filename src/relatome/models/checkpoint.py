@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -197,7 +197,7 @@ def load(folder: str | Path) -> Checkpoint:
     except RuntimeError as error:
         raise ModelError(f"weights do not fit config.json: {_first_line(error)}", path=folder) from error
     if order:
-        _reorder(cast(nn.Linear, network.heads[heads[0].name].classifier), order)
+        _reorder(network.classifier_of(heads[0].name), order)
     return Checkpoint(network, pieces, min(limit, bert.config.max_position_embeddings), card)
 
 

@@ -65,6 +65,10 @@ class HostedNetwork(nn.Module):
         layers = [module for module in self.heads.modules() if isinstance(module, nn.Linear)]
         return layers[-1]
 
+    def classifier_of(self, head: str) -> nn.Linear:
+        """The same, by the name of the only head, as `Network` has it for several."""
+        return self.classifier
+
     @property
     def reads_documents(self) -> bool:
         """No head of these families does."""

@@ -65,6 +65,10 @@ class Network(nn.Module):
             asked = {name: readings if kinds[name] == "document" else pairs for name in self.heads}
             return {name: head(hidden, asked[name]) for name, head in self.heads.items()}, memory
 
+    def classifier_of(self, head: str) -> nn.Linear:
+        """The last layer of a head: one row a class."""
+        return self.heads[head].get_submodule("classifier")  # type: ignore[return-value]
+
     @property
     def reads_documents(self) -> bool:
         """Whether a head needs the readings of a batch."""

@@ -17,7 +17,8 @@ from relatome.batches import Row, width
 from relatome.tasks import TASKS
 from relatome.tasks.example import Head
 from relatome.training.loop import Run
-from relatome.training.run import dev_documents, predictor_of
+from relatome.training.mixture import dev_documents
+from relatome.training.run import predictor_of
 
 TIMES = 3  # each batch is learned so often, after once that is not timed: kernels are compiled for each shape
 SAMPLE = 32  # documents of dev
@@ -83,6 +84,7 @@ def forecast(run: Run) -> Forecast:
     padded = sum(len(rows) * _wide(rows) for rows in batches)
     pieces = sum(row.pieces for rows in batches for row in rows)
     scorings = 0 if run.score is None else -(-run.total // run.every)
+    scorings += 0 if run.finish is None else 2  # thresholds: chosen, then tried
     each, sampled, documents = _scoring(run) if scorings else (0.0, 0, 0)
     return Forecast(
         run.total, round(pieces * times), 1 - pieces / padded, typical, largest,

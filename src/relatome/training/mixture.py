@@ -127,6 +127,11 @@ def documents(item: DataSettings, held_out: HeldOut) -> Iterator[Document]:
     yield from held_out.keep(found, corpus=corpus.card.name, leaks=other, ids=corpus.card.ids)
 
 
+def dev_documents(item: DataSettings) -> Iterator[Document]:
+    """What a corpus is scored on during training."""
+    return corpora.load(item.corpus).documents(item.dev, protocol=item.protocol or None)
+
+
 def annotated(card: Card, head: Head, unjudged: Sequence[str] = (), exhaustive: Collection[str] | None = None) -> Mask:
     """``(C,)``: the classes whose absence in this corpus means something; the negative class always does.
 

@@ -21,7 +21,6 @@ from relatome import corpora
 from relatome.corpora.audit import Seen, SeenPart, prints
 from relatome.corpora.held_out import HeldOut
 from relatome.corpora.merged import Merged
-from relatome.documents import Document
 from relatome.environment import environment
 from relatome.errors import ModelError, SettingsError, TrainingError
 from relatome.evaluate import HEADLINE, evaluate
@@ -34,7 +33,7 @@ from relatome.tasks.example import Head
 from relatome.training import mixture, thresholds
 from relatome.training.lock import Lock
 from relatome.training.loop import Run, Scores, Step
-from relatome.training.settings import DataSettings, Settings
+from relatome.training.settings import Settings
 
 
 def prepare(settings: Settings, folder: str | Path) -> Run:
@@ -237,11 +236,6 @@ def predictor_of(checkpoint: Checkpoint) -> NeuralPredictor:
     network = checkpoint.network
     device = next(network.parameters()).device
     return NeuralPredictor(TorchForward(network, device), network.asked, checkpoint.pieces, limit=checkpoint.limit)
-
-
-def dev_documents(item: DataSettings) -> Iterator[Document]:
-    """What a corpus is scored on during training."""
-    return corpora.load(item.corpus).documents(item.dev, protocol=item.protocol or None)
 
 
 def encoder_folder(name: str) -> Path:

@@ -15,20 +15,19 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 
 from relatome import corpora
 from relatome.corpora.corpus import source_of
 from relatome.corpora.merged import Merged
 from relatome.models.checkpoint import Checkpoint
-from relatome.models.network import Network
 from relatome.predictors.texts import Predictor
 from relatome.tasks import TASKS
 from relatome.tasks.example import NEGATIVE, Head
+from relatome.training.mixture import dev_documents
 from relatome.training.settings import Settings
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
@@ -164,17 +163,15 @@ def answers(settings: Settings, head: Head, predictor: Predictor) -> Answers:
     for item in settings.data:
         if not item.dev or head.name not in item.heads:
             continue
-        documents = corpora.load(item.corpus).documents(item.dev, protocol=item.protocol or None)
-        examples = [(document, one) for document in documents for one in task.examples(document, head)]
+        examples = [(document, one) for document in dev_documents(item) for one in task.examples(document, head)]
         predictions = predictor.predict({head.name: [one.input for _, one in examples]})[head.name]
         for (document, one), said in zip(examples, predictions, strict=True):
-            if one.gold in head.labels:  # a label of dev that train lacks is wrong whatever is said
+            if one.gold in head.labels:  # another is wrong whatever is said
                 logs.append([said.probabilities.get(label, 0.0) for label in head.labels])
                 gold.append(head.labels.index(one.gold))
                 fold.append(zlib.crc32(source_of(document).encode()) % FOLDS)
     found = np.asarray(logs, dtype=np.float64).reshape(-1, len(head.labels))
-    with np.errstate(divide="ignore"):  # what cannot hold has no probability, and no offset gives it any
-        found = np.where(found > 0, np.log(np.maximum(found, SURE)), -np.inf)
+    found = np.where(found > 0, np.log(np.maximum(found, SURE)), -np.inf)  # what cannot hold no offset makes hold
     return Answers(found, np.asarray(gold, dtype=np.int64), np.asarray(fold, dtype=np.int64))
 
 
@@ -241,11 +238,7 @@ def offsets(found: Answers, count: Count) -> Reals:
 
 
 def _add(checkpoint: Checkpoint, head: Head, shifts: Mapping[str, float]) -> None:
-    network = checkpoint.network
-    if isinstance(network, Network):
-        last = cast(nn.Linear, network.heads[head.name].get_submodule("classifier"))
-    else:
-        last = network.classifier
+    last = checkpoint.network.classifier_of(head.name)
     with torch.no_grad():
         for label, shift in shifts.items():
             last.bias[head.labels.index(label)] += shift
