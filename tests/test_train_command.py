@@ -411,21 +411,114 @@ def launch(made: Path, *arguments: str, **environment: str) -> subprocess.Comple
     )  # fmt: skip
 
 
-def test_two_processes_give_what_one_gives(made: Path, whole: Path, tmp_path: Path) -> None:
-    """A batch is divided, and its loss, its gradient and its scores are those of one process but for rounding."""
-    folder = tmp_path / "run"
-    done = launch(made, "--multi_gpu", "--num_processes", "2", "-m", "relatome", "train", "run.toml", "-o", str(folder))
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("toy train: 29 documents") == done.stderr.count("the model is in") == 1
+DIVIDED = {"batches": ("--multi_gpu",), "weights": ("--use_fsdp", "--fsdp_version", "2")}
+
+
+def same_but_for_rounding(folder: Path, whole: Path) -> None:
+    """Two runs' steps, scores and models."""
     for one, other in zip(steps_of(folder), steps_of(whole), strict=True):
         assert one["losses"] == pytest.approx(other["losses"], abs=2e-4) and one["pieces"] == other["pieces"]
         assert one.get("scores") == other.get("scores")
     alone, both = load_file(whole / "model.safetensors"), load_file(folder / "model.safetensors")
+    assert alone.keys() == both.keys()
     for name, value in alone.items():
         if not name.endswith("key.bias"):  # attention is the same whatever it is: its gradient is rounding alone
             assert torch.allclose(value, both[name], atol=2e-5), name
     assert sorted(file.name for file in folder.iterdir()) == sorted(file.name for file in whole.iterdir())
     assert (folder / "run.toml").read_text() == (whole / "run.toml").read_text()
+
+
+SLOW = pytest.mark.slow  # each start of three processes takes some ten seconds
+
+
+@pytest.mark.parametrize("what", ["batches", pytest.param("weights", marks=SLOW)])
+def test_two_processes_give_what_one_gives(what: str, made: Path, whole: Path, tmp_path: Path) -> None:
+    """A batch is divided, and its loss, its gradient and its scores are those of one process but for rounding."""
+    folder = tmp_path / "run"
+    command = ("-m", "relatome", "train", "run.toml", "-o", str(folder))
+    done = launch(made, *DIVIDED[what], "--num_processes", "2", *command)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("toy train: 29 documents") == done.stderr.count("the model is in") == 1
+    assert f"2 processes divide the batches{' and the weights' if what == 'weights' else ''}\n" in done.stderr
+    same_but_for_rounding(folder, whole)
+
+
+OPTIONS = """accumulate = 2
+average = 0.9
+freeze = 0
+gradient_checkpointing = true
+layer_decay = 0.9
+lora = 2
+r_drop = 1.0
+"""
+
+
+@pytest.mark.parametrize("what", [pytest.param("batches", marks=SLOW), "weights"])
+def test_several_processes_go_with_the_other_options(what: str, made: Path, tmp_path: Path) -> None:
+    """And with batches of fewer rows than there are processes or parts, and of rows that teach some heads nothing."""
+    edited(
+        made, "options.toml", ("epochs = 2", OPTIONS + "epochs = 0.5"), ("batch_pieces = 256", "batch_pieces = 80"),
+        ('dev = "dev"', 'dev = "dev"\n\n[[data]]\ncorpus = "toy.toml"\nsplit = "dev"\nheads = ["harm"]'),
+    )  # fmt: skip
+    assert main(["train", "options.toml", "-o", str(tmp_path / "one"), "--quiet"]) == 0
+    command = ("-m", "relatome", "train", "options.toml", "-o", str(tmp_path / "two"), "--quiet")
+    done = launch(made, *DIVIDED[what], "--num_processes", "2", *command)
+    assert done.returncode == 0, done.stderr
+    same_but_for_rounding(tmp_path / "two", tmp_path / "one")
+
+
+STOPPED = """import sys
+
+from relatome.training import run, settings
+
+begun = run.prepare(settings.read("run.toml"), sys.argv[1])
+learn, score = begun._learn, begun.score
+
+
+def learned(rows):
+    if begun.done == 5 and begun.first:
+        begun.stop(SystemExit(143))
+    return learn(rows)
+
+
+def scored(model):
+    begun.stop(SystemExit(143))
+    return score(model)
+
+
+if sys.argv[2] == "scoring":
+    begun.score = scored
+else:
+    begun._learn = learned
+try:
+    for _ in run.train(begun):
+        pass
+except SystemExit:
+    begun.save()
+    print("stopped")
+begun.release()
+"""
+
+
+@pytest.mark.parametrize(("during", "stopped", "after"), [("a step", 2, 6), pytest.param("scoring", 1, 5, marks=SLOW)])
+def test_a_run_goes_from_one_process_to_two_with_divided_weights_and_back(
+    made: Path, whole: Path, tmp_path: Path, during: str, stopped: int, after: int
+) -> None:
+    """Its checkpoint is the same file. One process hears a signal; of a step all end together."""
+    folder = tmp_path / "run"
+    run = running.prepare(options.read(made / "run.toml"), folder)
+    for step in running.train(run):
+        if step.number == 2:
+            break
+    run.save()
+    run.release()
+    (tmp_path / "stopped.py").write_text(STOPPED, encoding="utf-8")
+    command = (str(tmp_path / "stopped.py"), str(folder), during)
+    done = launch(made, *DIVIDED["weights"], "--num_processes", "2", *command)
+    assert done.stdout.count("stopped") == stopped, done.stderr
+    assert torch.load(folder / "resume.pt", weights_only=True)["done"] == after
+    assert main(["train", "run.toml", "-o", str(folder), "--quiet"]) == 0
+    same_but_for_rounding(folder, whole)
 
 
 def test_several_processes_of_which_one_was_started(
@@ -440,14 +533,28 @@ def test_several_processes_of_which_one_was_started(
     assert "starts one process" not in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
-def test_divided_weights_are_refused(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")  # what `accelerate launch --use_fsdp` sets
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("ACCELERATE_USE_DEEPSPEED",), "DeepSpeed is not one of the ways in which a run is divided among processes"),
+        (("ACCELERATE_USE_FSDP", "FSDP_OFFLOAD_PARAMS"), "FSDP is asked for with its weights in the memory of the CPU"),
+    ],
+)
+def test_other_ways_to_divide_a_run_are_refused(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    names: tuple[str, ...], said: str,
+) -> None:  # fmt: skip
+    for name in names:
+        monkeypatch.setenv(name, "true")
     assert main(["train", "run.toml", "-o", str(tmp_path / "run"), "--quiet"]) == 2
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert said.startswith("relatome: FSDP divides the weights among devices, and an encoder of this library fits ")
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"relatome: {said}")
     assert not (tmp_path / "run").exists()
+
+
+def test_one_process_has_no_one_to_divide_its_weights_with(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    assert not running.planned(options.read(made / "run.toml"), made / "none").divided
+    assert os.environ["ACCELERATE_USE_FSDP"] == "true"
 
 
 # ------------------------------------------------------------------------------------------------ several seeds, a search

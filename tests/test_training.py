@@ -32,7 +32,8 @@ from relatome.tasks import TASKS
 from relatome.tasks.example import Sentence
 from relatome.training import mixture
 from relatome.training import settings as options
-from relatome.training.loop import Run, Step, precision
+from relatome.training.devices import precision
+from relatome.training.loop import Run, Step
 from relatome.training.settings import DataSettings, HeadSettings, Settings
 from relatome.training.stream import Stream
 from relatome.wordpieces import Window

@@ -124,8 +124,9 @@ def _train(
         place = folder / f"seed-{seed}" if seeds else folder
         if dry_run:
             run = running.planned(chosen, place)
+            quiet = quiet or not run.first
             _say(_plan(run), quiet)
-            _forecast(run, times=len(seeds) or 1, as_json=as_json, quiet=quiet)
+            _forecast(run, times=len(seeds) or 1, as_json=as_json and run.first, quiet=quiet)
             return
         if seeds and running.finished(place):
             _say(f"{place}: finished before", quiet)
@@ -200,6 +201,9 @@ def _plan(run: Run) -> str:
             f"  not held out, for no test split of them is here: {', '.join(missing)} (what NEVER_TRAIN.tsv lists of "
             "them is)"
         )
+    processes = run.accelerator.num_processes
+    if processes > 1:
+        lines.append(f"  {processes} processes divide the batches{' and the weights' if run.divided else ''}")
     pieces = run.stream.pieces * run.settings.epochs
     lines.append(f"  {run.total:,} steps, about {pieces / 1e6:.1f} million pieces")
     return "\n".join(lines)

@@ -5,7 +5,8 @@ was killed goes on from its last checkpoint and ends with the weights the unbrok
 random state and place in the stream are all restored. Devices, mixed precision and processes are ``accelerate``'s.
 
 Several processes (``accelerate launch``) divide each batch among them, so that the batch and its loss are those of one
-process: every process knows the whole batch, hence what its own part counts for. The first one scores and writes.
+process: every process knows the whole batch, hence what its own part counts for. The first one scores and writes. Where
+the weights are divided too (`shards`), what gathers them is done by all processes at the same place.
 """
 
 from __future__ import annotations
@@ -14,17 +15,14 @@ import math
 import os
 import pickle
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from accelerate.utils import InitProcessGroupKwargs, broadcast_object_list
+from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -32,7 +30,9 @@ from relatome.batches import Batch, Row, collate
 from relatome.errors import SettingsError, TrainingError
 from relatome.models import checkpoint as folders
 from relatome.models.checkpoint import Checkpoint
-from relatome.training import adapters, optim, stream
+from relatome.models.hosted import HostedNetwork
+from relatome.models.network import Network
+from relatome.training import adapters, devices, optim, shards, stream
 from relatome.training.lock import Lock
 from relatome.training.mixture import Mixture
 from relatome.training.objective import Objective
@@ -124,7 +124,9 @@ class Run:
         self.closing: Mapping[str, Any] = {}
         # oneDNN keeps 1,024 compiled kernels; some sixty widths need more
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
-        self.accelerator = _accelerator(settings)
+        self.divided = shards.wanted()
+        self.accelerator = devices.accelerator(settings.precision, divided=self.divided)
+        self.divided = self.divided and self.accelerator.num_processes > 1
         times = stream.times(
             [len(rows) for rows in mixture.rows], [item.weight for item in settings.data], settings.sampling_temperature
         )
@@ -135,8 +137,13 @@ class Run:
         optim.prepare(settings, checkpoint.network)
         # not wrapped for several processes: they meet once a step, in _together
         self.network = self.accelerator.prepare_model(checkpoint.network, evaluation_mode=True)
-        self.optimizer = self.accelerator.prepare_optimizer(optim.optimizer(settings, checkpoint))
         self.average = optim.averaged(checkpoint.network, settings.average) if settings.average else None
+        self._undivided: Network | HostedNetwork | None = None  # what the first process scores and saves
+        if self.divided:
+            self._undivided = optim.copied(checkpoint.network).cpu() if self.first else None
+            for one in (checkpoint.network, *([self.average.module] if self.average is not None else [])):
+                shards.divide(one, cast(Any, one).encoder, self.accelerator.device)
+        self.optimizer = self.accelerator.prepare_optimizer(optim.optimizer(settings, checkpoint))
         self.objective = Objective(settings, mixture, checkpoint.network.asked, times=times, batches=per_epoch)
         self.done = 0
         self.best: float | None = None
@@ -145,6 +152,7 @@ class Run:
         self._markers = checkpoint.pieces.marker_ids() if packed else (0, 0, 0, 0)
         self._started = time.monotonic()
         self._saved = time.monotonic()
+        self._written = -1  # the step after which resume.pt was written, where weights are divided
         self._learned: _Learned | None = None  # a step that is learned and not yet told of
         self._whole = True  # what would be saved now is the state after a step, and all of it
         self._stop: BaseException | None = None
@@ -196,10 +204,15 @@ class Run:
             raise TrainingError(
                 "this folder holds a run with other settings", path=self.folder, advice="choose another folder"
             )
-        self.accelerator.unwrap_model(self.network).load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        network, optimizer, average = state["network"], state["optimizer"], state["average"]
+        if self.divided:
+            network = shards.parted(network, self.checkpoint.network)
+            optimizer = shards.parted_moments(optimizer, self.optimizer)
+            average = None if self.average is None else shards.parted(average, self.average)
+        self.accelerator.unwrap_model(self.network).load_state_dict(network)
+        self.optimizer.load_state_dict(optimizer)
         if self.average is not None:
-            self.average.load_state_dict(state["average"])
+            self.average.load_state_dict(average)
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.stream.restore(state["stream"])
@@ -213,18 +226,29 @@ class Run:
     def save(self) -> None:
         """Write ``resume.pt``; the previous one stays until the new one is whole, or if this one is worth nothing.
 
+        Where the weights are divided, all processes call this after the same step.
+
         Raises
         ------
         TrainingError
             It cannot be written; the previous one is still there.
         """
-        if not self.first or not self._sound():
+        if self.divided and self._written == self.done:  # the others may be waiting elsewhere: for dev's scores, say
             return
-        state = {
-            "settings": self.settings.json(),
+        if not (self.first or self.divided) or not self._sound():
+            return
+        weights = {
             "network": self.accelerator.unwrap_model(self.network).state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
+        }
+        if self.divided:
+            weights, self._written = shards.whole(weights), self.done
+        if not self.first:
+            return
+        state = {
+            "settings": self.settings.json(),
+            **weights,
             "scaler": None if self.accelerator.scaler is None else self.accelerator.scaler.state_dict(),
             "stream": self.stream.state(),
             "done": self.done,
@@ -278,15 +302,18 @@ class Run:
                         self.best = value
                     self.since_best = 0 if better else self.since_best + 1
                 learned, self._learned = self._learned, None
-                if time.monotonic() - self._saved > self.settings.checkpoint_seconds:
+                if self._agreed(time.monotonic() - self._saved > self.settings.checkpoint_seconds):
                     self.save()
                 seconds = time.monotonic() - self._started
                 yield Step(self.done, self.total, *learned, seconds, scores, better)
-                self._heard()
+                if not self.divided:  # or in the next step, when all have heard of it
+                    self._heard()
         finally:
             self._whole = True
         if self.score is None:
             self._keep({})
+        if self.finish is not None:
+            self.save()  # stopped from here on, the run is not taken for finished: it begins here again
         if self.first:
             self._finish()
             (self.folder / "resume.pt").unlink(missing_ok=True)
@@ -295,7 +322,6 @@ class Run:
     def _finish(self) -> None:
         if self.finish is None:
             return
-        self.save()  # stopped from here on, the run is not taken for finished: it begins here again
         best = folders.load(self.folder)
         best.network.to(self.accelerator.device)
         self.closing = self.finish(best)
@@ -315,17 +341,30 @@ class Run:
     def _scored(self) -> Scores:
         """The first process's scores, in every process."""
         assert self.score is not None
+        if self.divided:
+            self.save()  # stopped while the first process scores, the others cannot give it their parts
+        model = self.model()
         self._whole = True  # nothing changes here, and it may take minutes
-        found = [self.score(self.model()) if self.first else {}]
+        found = [self.score(model) if self.first else {}]
         self._whole = False
         self.network.train()
         return broadcast_object_list(found)[0]  # type: ignore[no-any-return]
 
     def model(self) -> Checkpoint:
-        """What is scored and saved: the network, or the average of its weights; adapters are merged into a copy."""
+        """What is scored and saved: the network, or the average of its weights; adapters are merged into a copy.
+
+        Where the weights are divided, all processes call this together, and what the first one gets is whole.
+        """
         network = self.checkpoint.network
         if self.average is not None:
             network = cast(Any, self.average.module)
+        if self.divided:
+            weights = shards.whole(network.state_dict())
+            if self._undivided is None:
+                return self.checkpoint
+            network = optim.copied(self._undivided)
+            network.load_state_dict(weights)
+            network.to(self.accelerator.device)
         if self.settings.lora:
             network = adapters.merged(network)
         return replace(self.checkpoint, network=network)
@@ -341,18 +380,24 @@ class Run:
             torch.manual_seed((self.settings.seed * self.total + self.done) * processes + place)
         losses: dict[str, float] = {}
         pieces = padded = 0
-        for part in _parts(rows[place::processes], self.settings.accumulate):
-            batch = collate(part, pad=self.checkpoint.pieces.pad, markers=self._markers)
-            pieces, padded = pieces + batch.pieces, padded + batch.ids.size
-            found = self.objective.losses(self._passes(batch), part, rows)
-            if found:
-                self.accelerator.backward(self.objective.total(found))
+        for part in self._mine(rows):
+            batch = collate(part or rows[:1], pad=self.checkpoint.pieces.pad, markers=self._markers)
+            passes = self._passes(batch)
+            found = self.objective.losses(passes, part, rows) if part else {}
+            if part:
+                pieces, padded = pieces + batch.pieces, padded + batch.ids.size
+            total = [self.objective.total(found)] if found else []
+            if self.divided:
+                total = self._shared(total, passes, self.objective.taught(rows) - found.keys())
+            if total:
+                self.accelerator.backward(torch.stack(total).sum())
             for name, value in found.items():
                 losses[name] = losses.get(name, 0.0) + value.item()
         losses, pieces, padded = self._together(losses, pieces, padded, rows)
         if not math.isfinite(sum(losses.values())):
             raise self._no_number("loss", sum(losses.values()), rows)
-        norm = float(self.accelerator.clip_grad_norm_(self.network.parameters(), self.settings.clip))
+        clipped = self.accelerator.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+        norm = float(shards.full(clipped) if self.divided else clipped)
         if not math.isfinite(norm) and self.accelerator.scaler is None:  # which leaves such a step out by itself
             raise self._no_number("gradient", norm, rows)
         self.optimizer.step()
@@ -361,6 +406,30 @@ class Run:
             self.average.update_parameters(self.checkpoint.network)
         self.done += 1
         return _Learned(losses, self._rate(), pieces, padded)
+
+    def _mine(self, rows: list[Row]) -> list[Sequence[Row]]:
+        """What this process reads of a batch, part by part."""
+        processes, place = self.accelerator.num_processes, self.accelerator.process_index
+        mine = _parts(rows[place::processes], self.settings.accumulate)
+        if self.divided:  # all gather a layer's weights together: where this one has too few rows, it reads one in vain
+            mine += [[]] * (len(_parts(rows[::processes], self.settings.accumulate)) - len(mine))
+        return mine
+
+    def _shared(
+        self, total: list[Tensor], passes: Sequence[Mapping[str, Tensor]], others: Iterable[str]
+    ) -> list[Tensor]:
+        """A part's loss where gradients are averaged over the processes, and each must have one of whatever any has one of.
+
+        Parameters
+        ----------
+        others
+            Heads that the batch teaches something and this part does not.
+        """
+        found = [self.accelerator.num_processes * loss for loss in total]
+        found += [0 * one[name].sum() for name in sorted(others) for one in passes]
+        if not found:
+            shards.put_down(self.network)
+        return found
 
     def _passes(self, batch: Batch) -> list[dict[str, Tensor]]:
         """What the network answers to a batch: once, or with R-Drop twice, each time with other dropout."""
@@ -383,7 +452,8 @@ class Run:
         if self.accelerator.num_processes == 1:
             return dict(losses), pieces, padded
         device = self.accelerator.device
-        learned = [one for one in self.network.parameters() if one.requires_grad]
+        # divided ones are added up on the way back
+        learned = [] if self.divided else [one for one in self.network.parameters() if one.requires_grad]
         names = [head.name for head in self.checkpoint.network.asked]
         said = [pieces, padded, float(self._stop is not None), *(losses.get(name, 0.0) for name in names)]
         told = torch.tensor([*said, *(one.grad is not None for one in learned)], dtype=torch.float64, device=device)
@@ -404,13 +474,26 @@ class Run:
             int(padded),
         )
 
+    def _agreed(self, mine: bool) -> bool:
+        """What the first process says, where all must do the same; elsewhere what this one says."""
+        if not self.divided:
+            return mine
+        said = torch.tensor(float(mine and self.first), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(said).item())
+
     def _lower(self) -> str:
         kept = "; the last checkpoint was kept" if (self.folder / "resume.pt").is_file() else ""
         return f"lower the learning rate{kept}"
 
     def _sound(self) -> bool:
         """Whether every weight is a number."""
-        return all(bool(torch.isfinite(value).all()) for value in self.checkpoint.network.parameters())
+        weights = self.checkpoint.network.parameters()
+        held = (shards.here(value) for value in weights) if self.divided else weights
+        sound = all(bool(torch.isfinite(value).all()) for value in held)
+        if self.divided:
+            said = torch.tensor(float(not sound), device=self.accelerator.device)
+            sound = not self.accelerator.reduce(said).item()
+        return sound
 
     def _no_number(self, what: str, value: float, rows: Sequence[Row]) -> TrainingError:
         named = ", ".join(dict.fromkeys(f"{row.source} {row.document}" for row in rows))
@@ -434,9 +517,10 @@ class Run:
             raise TrainingError(
                 f"after step {self.done} some weights are no numbers", path=self.folder, advice=self._lower()
             )
+        model = self.model()
         if self.first:
             with _kept(self.folder / "model.safetensors", "model"):
-                folders.save(self.model(), self.folder)
+                folders.save(model, self.folder)
 
 
 class _Learned(NamedTuple):
@@ -462,30 +546,6 @@ def _kept(file: Path, what: str) -> Iterator[None]:
         ) from error  # fmt: skip
 
 
-def _accelerator(settings: Settings) -> Accelerator:
-    """Devices and processes as ``accelerate launch`` says.
-
-    Raises
-    ------
-    TrainingError
-        It says to divide the weights too.
-    """
-    for name, what in (("FSDP", "FSDP"), ("DEEPSPEED", "DeepSpeed"), ("MEGATRON_LM", "Megatron-LM")):
-        if os.environ.get(f"ACCELERATE_USE_{name}", "").lower() in ("1", "true"):
-            raise TrainingError(
-                f"{what} divides the weights among devices, and an encoder of this library fits on each of them whole",
-                advice="leave it out: several processes divide the batches (accelerate launch --multi_gpu)",
-            )
-    AcceleratorState._reset_state()  # it is one for the process, and the run before this may have had another precision
-    return Accelerator(
-        mixed_precision=precision(settings.precision),
-        kwargs_handlers=[
-            # the others wait while the first process scores dev
-            InitProcessGroupKwargs(timeout=timedelta(days=1)),
-        ],
-    )
-
-
 def _same(saved: Any, wanted: Settings) -> bool:
     """Whether a checkpoint is of a run with these settings; options it does not know yet had their defaults."""
     try:
@@ -494,33 +554,7 @@ def _same(saved: Any, wanted: Settings) -> bool:
         return False
 
 
-def precision(wanted: str) -> str:
-    """``"bf16"``, ``"fp16"`` or ``"no"``, accelerate's words, for ``auto``, ``fp32``, ``bf16`` or ``fp16`` on this machine.
-
-    Raises
-    ------
-    SettingsError
-        ``fp16`` is wanted where there is no CUDA device.
-    """
-    if wanted == "fp16" and not torch.cuda.is_available():
-        raise SettingsError(["precision fp16 needs a CUDA device, and there is none here: choose auto, bf16 or fp32"])
-    if wanted != "auto":
-        return {"fp32": "no"}.get(wanted, wanted)
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    return "bf16" if _cpu_has_bf16() else "no"
-
-
 def _parts(rows: Sequence[Row], count: int) -> list[Sequence[Row]]:
-    """The rows in at most ``count`` parts of like size."""
-    size = -(-len(rows) // count)
+    """The rows in at most ``count`` parts of like size; none where there are no rows."""
+    size = max(1, -(-len(rows) // count))
     return [rows[start : start + size] for start in range(0, len(rows), size)]
-
-
-def _cpu_has_bf16() -> bool:
-    """Whether the CPU multiplies bfloat16 in hardware; where it does not, bfloat16 is slower than float32."""
-    file = Path("/proc/cpuinfo")
-    if not file.is_file():
-        return False
-    flags = next((line for line in file.read_text(errors="replace").splitlines() if line.startswith("flags")), "")
-    return "avx512_bf16" in flags or "amx_bf16" in flags
