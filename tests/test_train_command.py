@@ -443,7 +443,17 @@ def test_two_processes_give_what_one_gives(what: str, made: Path, whole: Path, t
     same_but_for_rounding(folder, whole)
 
 
-OPTIONS = """accumulate = 2
+@SLOW
+@pytest.mark.parametrize("what", DIVIDED)
+def test_a_dry_run_of_several_processes_is_told_once(what: str, made: Path, tmp_path: Path) -> None:
+    command = ("-m", "relatome", "train", "run.toml", "-o", str(tmp_path / "run"), "--dry-run")
+    done = launch(made, *DIVIDED[what], "--num_processes", "2", *command)
+    assert done.returncode == 0 and done.stderr.count("2 processes divide") == done.stderr.count("padding") == 1
+    assert not (tmp_path / "run").exists()
+
+
+OPTIONS = """\
+accumulate = 2
 average = 0.9
 freeze = 0
 gradient_checkpointing = true
@@ -467,7 +477,8 @@ def test_several_processes_go_with_the_other_options(what: str, made: Path, tmp_
     same_but_for_rounding(tmp_path / "two", tmp_path / "one")
 
 
-STOPPED = """import sys
+STOPPED = """\
+import sys
 
 from relatome.training import run, settings
 
