@@ -152,7 +152,7 @@ class Run:
         self._markers = checkpoint.pieces.marker_ids() if packed else (0, 0, 0, 0)
         self._started = time.monotonic()
         self._saved = time.monotonic()
-        self._written = -1  # the step after which resume.pt was written, where weights are divided
+        self._written = 0  # the step after which there is nothing new to save, where weights are divided
         self._learned: _Learned | None = None  # a step that is learned and not yet told of
         self._whole = True  # what would be saved now is the state after a step, and all of it
         self._stop: BaseException | None = None
@@ -217,6 +217,7 @@ class Run:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.stream.restore(state["stream"])
         self.done, self.best, self.since_best = state["done"], state["best"], state["since_best"]
+        self._written = self.done
         self._learned = _Learned(*state["learned"]) if state.get("learned") else None
         torch.set_rng_state(state["random"])
         if torch.cuda.is_available() and state["cuda"] is not None:
