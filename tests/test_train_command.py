@@ -564,7 +564,7 @@ def test_other_ways_to_divide_a_run_are_refused(
 
 def test_one_process_has_no_one_to_divide_its_weights_with(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    assert not running.planned(options.read(made / "run.toml"), made / "none").divided
+    assert not running.planned(options.read(made / "run.toml"), made / "none").sharded
     assert os.environ["ACCELERATE_USE_FSDP"] == "true"
 
 

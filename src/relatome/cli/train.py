@@ -203,7 +203,7 @@ def _plan(run: Run) -> str:
         )
     processes = run.accelerator.num_processes
     if processes > 1:
-        lines.append(f"  {processes} processes divide the batches{' and the weights' if run.divided else ''}")
+        lines.append(f"  {processes} processes divide the batches{' and the weights' if run.sharded else ''}")
     pieces = run.stream.pieces * run.settings.epochs
     lines.append(f"  {run.total:,} steps, about {pieces / 1e6:.1f} million pieces")
     return "\n".join(lines)

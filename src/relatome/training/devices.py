@@ -11,18 +11,18 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs
 
 from relatome.errors import SettingsError
-from relatome.training import shards
+from relatome.training import sharding
 
 
-def accelerator(wanted: str, *, divided: bool = False) -> Accelerator:
+def accelerator(wanted: str, *, sharded: bool = False) -> Accelerator:
     """Devices and processes as ``accelerate launch`` says.
 
     Parameters
     ----------
     wanted
         ``auto``, ``fp32``, ``bf16`` or ``fp16``.
-    divided
-        The weights are divided among the processes too (`shards`).
+    sharded
+        The weights are divided among the processes too (`sharding`).
 
     Raises
     ------
@@ -30,10 +30,10 @@ def accelerator(wanted: str, *, divided: bool = False) -> Accelerator:
         ``fp16`` is wanted where there is no CUDA device, or with divided weights.
     """
     words = precision(wanted)
-    if divided and words == "fp16":
+    if sharded and words == "fp16":
         raise SettingsError(["precision fp16 does not go with FSDP: choose bf16 or fp32"])
     AcceleratorState._reset_state()  # it is one for the process, and the run before this may have had another precision
-    with shards.unsaid():
+    with sharding.unsaid():
         return Accelerator(
             mixed_precision=words,
             kwargs_handlers=[

@@ -6,7 +6,7 @@ random state and place in the stream are all restored. Devices, mixed precision 
 
 Several processes (``accelerate launch``) divide each batch among them, so that the batch and its loss are those of one
 process: every process knows the whole batch, hence what its own part counts for. The first one scores and writes. Where
-the weights are divided too (`shards`), what gathers them is done by all processes at the same place.
+the weights are divided too (`sharding`), what gathers them is done by all processes at the same place.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from relatome.models import checkpoint as folders
 from relatome.models.checkpoint import Checkpoint
 from relatome.models.hosted import HostedNetwork
 from relatome.models.network import Network
-from relatome.training import adapters, devices, optim, shards, stream
+from relatome.training import adapters, devices, optim, sharding, stream
 from relatome.training.lock import Lock
 from relatome.training.mixture import Mixture
 from relatome.training.objective import Objective
@@ -124,9 +124,9 @@ class Run:
         self.closing: Mapping[str, Any] = {}
         # oneDNN keeps 1,024 compiled kernels; some sixty widths need more
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
-        self.divided = shards.wanted()
-        self.accelerator = devices.accelerator(settings.precision, divided=self.divided)
-        self.divided = self.divided and self.accelerator.num_processes > 1
+        self.sharded = sharding.wanted()
+        self.accelerator = devices.accelerator(settings.precision, sharded=self.sharded)
+        self.sharded = self.sharded and self.accelerator.num_processes > 1
         times = stream.times(
             [len(rows) for rows in mixture.rows], [item.weight for item in settings.data], settings.sampling_temperature
         )
@@ -138,11 +138,11 @@ class Run:
         # not wrapped for several processes: they meet once a step, in _together
         self.network = self.accelerator.prepare_model(checkpoint.network, evaluation_mode=True)
         self.average = optim.averaged(checkpoint.network, settings.average) if settings.average else None
-        self._undivided: Network | HostedNetwork | None = None  # what the first process scores and saves
-        if self.divided:
-            self._undivided = optim.copied(checkpoint.network).cpu() if self.first else None
+        self._unsharded: Network | HostedNetwork | None = None  # what the first process scores and saves
+        if self.sharded:
+            self._unsharded = optim.copied(checkpoint.network).cpu() if self.first else None
             for one in (checkpoint.network, *([self.average.module] if self.average is not None else [])):
-                shards.divide(one, cast(Any, one).encoder, self.accelerator.device)
+                sharding.shard(one, cast(Any, one).encoder, self.accelerator.device)
         self.optimizer = self.accelerator.prepare_optimizer(optim.optimizer(settings, checkpoint))
         self.objective = Objective(settings, mixture, checkpoint.network.asked, times=times, batches=per_epoch)
         self.done = 0
@@ -205,10 +205,10 @@ class Run:
                 "this folder holds a run with other settings", path=self.folder, advice="choose another folder"
             )
         network, optimizer, average = state["network"], state["optimizer"], state["average"]
-        if self.divided:
-            network = shards.parted(network, self.checkpoint.network)
-            optimizer = shards.parted_moments(optimizer, self.optimizer)
-            average = None if self.average is None else shards.parted(average, self.average)
+        if self.sharded:
+            network = sharding.sharded(network, self.checkpoint.network)
+            optimizer = sharding.sharded_moments(optimizer, self.optimizer)
+            average = None if self.average is None else sharding.sharded(average, self.average)
         self.accelerator.unwrap_model(self.network).load_state_dict(network)
         self.optimizer.load_state_dict(optimizer)
         if self.average is not None:
@@ -234,17 +234,17 @@ class Run:
         TrainingError
             It cannot be written; the previous one is still there.
         """
-        if self.divided and self._written == self.done:  # the others may be waiting elsewhere: for dev's scores, say
+        if self.sharded and self._written == self.done:  # the others may be waiting elsewhere: for dev's scores, say
             return
-        if not (self.first or self.divided) or not self._sound():
+        if not (self.first or self.sharded) or not self._sound():
             return
         weights = {
             "network": self.accelerator.unwrap_model(self.network).state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
         }
-        if self.divided:
-            weights, self._written = shards.whole(weights), self.done
+        if self.sharded:
+            weights, self._written = sharding.gathered(weights), self.done
         if not self.first:
             return
         state = {
@@ -307,7 +307,7 @@ class Run:
                     self.save()
                 seconds = time.monotonic() - self._started
                 yield Step(self.done, self.total, *learned, seconds, scores, better)
-                if not self.divided:  # or in the next step, when all have heard of it
+                if not self.sharded:  # or in the next step, when all have heard of it
                     self._heard()
         finally:
             self._whole = True
@@ -342,7 +342,7 @@ class Run:
     def _scored(self) -> Scores:
         """The first process's scores, in every process."""
         assert self.score is not None
-        if self.divided:
+        if self.sharded:
             self.save()  # stopped while the first process scores, the others cannot give it their parts
         model = self.model()
         self._whole = True  # nothing changes here, and it may take minutes
@@ -359,11 +359,11 @@ class Run:
         network = self.checkpoint.network
         if self.average is not None:
             network = cast(Any, self.average.module)
-        if self.divided:
-            weights = shards.whole(network.state_dict())
-            if self._undivided is None:
+        if self.sharded:
+            weights = sharding.gathered(network.state_dict())
+            if self._unsharded is None:
                 return self.checkpoint
-            network = optim.copied(self._undivided)
+            network = optim.copied(self._unsharded)
             network.load_state_dict(weights)
             network.to(self.accelerator.device)
         if self.settings.lora:
@@ -388,7 +388,7 @@ class Run:
             if part:
                 pieces, padded = pieces + batch.pieces, padded + batch.ids.size
             total = [self.objective.total(found)] if found else []
-            if self.divided:
+            if self.sharded:
                 total = self._shared(total, passes, self.objective.taught(rows) - found.keys())
             if total:
                 self.accelerator.backward(torch.stack(total).sum())
@@ -398,7 +398,7 @@ class Run:
         if not math.isfinite(sum(losses.values())):
             raise self._no_number("loss", sum(losses.values()), rows)
         clipped = self.accelerator.clip_grad_norm_(self.network.parameters(), self.settings.clip)
-        norm = float(shards.full(clipped) if self.divided else clipped)
+        norm = float(sharding.full(clipped) if self.sharded else clipped)
         if not math.isfinite(norm) and self.accelerator.scaler is None:  # which leaves such a step out by itself
             raise self._no_number("gradient", norm, rows)
         self.optimizer.step()
@@ -412,7 +412,7 @@ class Run:
         """What this process reads of a batch, part by part."""
         processes, place = self.accelerator.num_processes, self.accelerator.process_index
         mine = _parts(rows[place::processes], self.settings.accumulate)
-        if self.divided:  # all gather a layer's weights together: where this one has too few rows, it reads one in vain
+        if self.sharded:  # all gather a layer's weights together: where this one has too few rows, it reads one in vain
             mine += [[]] * (len(_parts(rows[::processes], self.settings.accumulate)) - len(mine))
         return mine
 
@@ -429,7 +429,7 @@ class Run:
         found = [self.accelerator.num_processes * loss for loss in total]
         found += [0 * one[name].sum() for name in sorted(others) for one in passes]
         if not found:
-            shards.put_down(self.network)
+            sharding.reshard(self.network)
         return found
 
     def _passes(self, batch: Batch) -> list[dict[str, Tensor]]:
@@ -454,7 +454,7 @@ class Run:
             return dict(losses), pieces, padded
         device = self.accelerator.device
         # divided ones are added up on the way back
-        learned = [] if self.divided else [one for one in self.network.parameters() if one.requires_grad]
+        learned = [] if self.sharded else [one for one in self.network.parameters() if one.requires_grad]
         names = [head.name for head in self.checkpoint.network.asked]
         said = [pieces, padded, float(self._stop is not None), *(losses.get(name, 0.0) for name in names)]
         told = torch.tensor([*said, *(one.grad is not None for one in learned)], dtype=torch.float64, device=device)
@@ -477,7 +477,7 @@ class Run:
 
     def _agreed(self, mine: bool) -> bool:
         """What the first process says, where all must do the same; elsewhere what this one says."""
-        if not self.divided:
+        if not self.sharded:
             return mine
         said = torch.tensor(float(mine and self.first), device=self.accelerator.device)
         return bool(self.accelerator.reduce(said).item())
@@ -489,9 +489,9 @@ class Run:
     def _sound(self) -> bool:
         """Whether every weight is a number."""
         weights = self.checkpoint.network.parameters()
-        held = (shards.here(value) for value in weights) if self.divided else weights
+        held = (sharding.local(value) for value in weights) if self.sharded else weights
         sound = all(bool(torch.isfinite(value).all()) for value in held)
-        if self.divided:
+        if self.sharded:
             said = torch.tensor(float(not sound), device=self.accelerator.device)
             sound = not self.accelerator.reduce(said).item()
         return sound

@@ -59,7 +59,7 @@ def unsaid() -> Iterator[None]:
             os.environ[_WANTED] = said
 
 
-def divide(network: nn.Module, encoder: nn.Module, device: torch.device) -> None:
+def shard(network: nn.Module, encoder: nn.Module, device: torch.device) -> None:
     """Divide a network's weights among the processes, in place; all of them call this with the same weights."""
     from torch.distributed import get_world_size
     from torch.distributed.device_mesh import init_device_mesh
@@ -71,27 +71,27 @@ def divide(network: nn.Module, encoder: nn.Module, device: torch.device) -> None
     fully_shard(network, mesh=mesh)
 
 
-def put_down(network: nn.Module) -> None:
+def reshard(network: nn.Module) -> None:
     """Let go of the weights that a forward pass gathered and no backward pass let go of."""
     cast(Any, network).reshard()
 
 
-def whole(state: Any) -> Any:
+def gathered(state: Any) -> Any:
     """A state dictionary with each divided tensor gathered, in the memory of the CPU; all processes call this together."""
     if isinstance(state, Tensor):
         return full(state).cpu()
     if isinstance(state, Mapping):
-        return {name: whole(value) for name, value in state.items()}
-    return [whole(value) for value in state] if isinstance(state, list | tuple) else state
+        return {name: gathered(value) for name, value in state.items()}
+    return [gathered(value) for value in state] if isinstance(state, list | tuple) else state
 
 
-def parted(whole: Mapping[str, Any], module: nn.Module) -> dict[str, Any]:
+def sharded(whole: Mapping[str, Any], module: nn.Module) -> dict[str, Any]:
     """A module's state dictionary, of which this process keeps its part."""
     mine = module.state_dict()
     return {name: _like(value, mine[name]) if name in mine else value for name, value in whole.items()}
 
 
-def parted_moments(whole: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+def sharded_moments(whole: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """An optimiser's state dictionary, of which this process keeps its part."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     state = {
@@ -103,19 +103,19 @@ def parted_moments(whole: Mapping[str, Any], optimizer: torch.optim.Optimizer) -
 
 def full(tensor: Tensor) -> Tensor:
     """A tensor gathered where it lies; all processes call this together."""
-    return tensor.full_tensor() if _divided(tensor) else tensor
+    return tensor.full_tensor() if _is_sharded(tensor) else tensor
 
 
-def here(tensor: Tensor) -> Tensor:
+def local(tensor: Tensor) -> Tensor:
     """What this process holds of a tensor."""
-    return tensor.to_local() if _divided(tensor) else tensor
+    return tensor.to_local() if _is_sharded(tensor) else tensor
 
 
 def _said(name: str) -> bool:
     return os.environ.get(name, "").lower() in ("1", "true")
 
 
-def _divided(tensor: Tensor) -> TypeGuard[DTensor]:
+def _is_sharded(tensor: Tensor) -> TypeGuard[DTensor]:
     from torch.distributed.tensor import DTensor
 
     return isinstance(tensor, DTensor)
@@ -125,7 +125,7 @@ def _like(value: Any, mine: Tensor) -> Any:
     """A whole tensor divided as ``mine`` is; what is no tensor of its shape (a count of steps) stays as it is."""
     from torch.distributed.tensor import distribute_tensor
 
-    if not _divided(mine) or not isinstance(value, Tensor) or value.shape != mine.shape:
+    if not _is_sharded(mine) or not isinstance(value, Tensor) or value.shape != mine.shape:
         return value
     # every process has read it: nothing is sent
     return distribute_tensor(value.to(mine.device), mine.device_mesh, mine.placements, src_data_rank=None)
