@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,17 @@ from tests.test_train_command import corpus, weights
 MACRO = Count(np.array([0, 1, 2]), macro=True)
 MICRO = Count(np.array([-1, 0, 1, 1]), macro=False)  # the last two are of one group
 THREE = Head("x", "classification", "label", ("a", "b", "c"))
+
+
+ENOUGH = thresholds.ENOUGH
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few() -> Iterator[None]:
+    """Here a class of one example is enough, but where a test says otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(thresholds, "ENOUGH", 1)
+        yield
 
 
 def drawn(
@@ -80,6 +92,16 @@ def test_a_class_said_too_seldom_is_said_more_often() -> None:
     assert moved.shifts["c"] == pytest.approx(2.5, abs=0.7)
     assert moved.after > moved.before + 0.05
     assert moved.before < moved.unseen <= moved.after
+
+
+def test_a_class_of_few_examples_is_not_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = drawn(1, bias=(0.0, -2.5, -2.5))
+    rare = found.only((found.gold != 2) | (np.cumsum(found.gold == 2) < ENOUGH))
+    assert thresholds.offsets(rare, MACRO)[1:].all()
+    monkeypatch.setattr(thresholds, "ENOUGH", ENOUGH)
+    moved = thresholds.offsets(rare, MACRO)
+    assert moved[1] > 0 and moved[2] == 0 and np.bincount(rare.gold).tolist()[2] == ENOUGH - 1
+    assert thresholds.offsets(found, MACRO)[1:].all() and np.bincount(found.gold).min() >= ENOUGH
 
 
 def test_what_gains_nothing_on_other_documents_is_left_alone() -> None:
