@@ -463,7 +463,8 @@ r_drop = 1.0
 """
 
 
-@pytest.mark.parametrize("what", [pytest.param("batches", marks=SLOW), "weights"])
+@SLOW
+@pytest.mark.parametrize("what", DIVIDED)
 def test_several_processes_go_with_the_other_options(what: str, made: Path, tmp_path: Path) -> None:
     """And with batches of fewer rows than there are processes or parts, and of rows that teach some heads nothing."""
     edited(
