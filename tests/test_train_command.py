@@ -549,6 +549,10 @@ def test_several_processes_of_which_one_was_started(
     ("names", "said"),
     [
         (("ACCELERATE_USE_DEEPSPEED",), "DeepSpeed is not one of the ways in which a run is divided among processes"),
+        (
+            ("ACCELERATE_USE_MEGATRON_LM",),
+            "Megatron-LM is not one of the ways in which a run is divided among processes",
+        ),
         (("ACCELERATE_USE_FSDP", "FSDP_OFFLOAD_PARAMS"), "FSDP is asked for with its weights in the memory of the CPU"),
     ],
 )

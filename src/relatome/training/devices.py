@@ -14,28 +14,23 @@ from relatome.errors import SettingsError
 from relatome.training import sharding
 
 
-def accelerator(wanted: str, *, sharded: bool = False) -> Accelerator:
+def accelerator(wanted: str) -> Accelerator:
     """Devices and processes as ``accelerate launch`` says.
 
     Parameters
     ----------
     wanted
         ``auto``, ``fp32``, ``bf16`` or ``fp16``.
-    sharded
-        The weights are divided among the processes too (`sharding`).
 
     Raises
     ------
     SettingsError
-        ``fp16`` is wanted where there is no CUDA device, or with divided weights.
+        ``fp16`` is wanted where there is no CUDA device.
     """
-    words = precision(wanted)
-    if sharded and words == "fp16":
-        raise SettingsError(["precision fp16 does not go with FSDP: choose bf16 or fp32"])
     AcceleratorState._reset_state()  # it is one for the process, and the run before this may have had another precision
-    with sharding.unsaid():
+    with sharding.hidden_from_accelerate():
         return Accelerator(
-            mixed_precision=words,
+            mixed_precision=precision(wanted),
             kwargs_handlers=[
                 # the others wait while the first process scores dev
                 InitProcessGroupKwargs(timeout=timedelta(days=1)),

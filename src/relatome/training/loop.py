@@ -124,9 +124,11 @@ class Run:
         self.closing: Mapping[str, Any] = {}
         # oneDNN keeps 1,024 compiled kernels; some sixty widths need more
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
-        self.sharded = sharding.wanted()
-        self.accelerator = devices.accelerator(settings.precision, sharded=self.sharded)
-        self.sharded = self.sharded and self.accelerator.num_processes > 1
+        wanted = sharding.wanted()
+        self.accelerator = devices.accelerator(settings.precision)
+        self.sharded = wanted and self.accelerator.num_processes > 1
+        if self.sharded and self.accelerator.mixed_precision == "fp16":
+            raise SettingsError(["precision fp16 does not go with FSDP: choose bf16 or fp32"])
         times = stream.times(
             [len(rows) for rows in mixture.rows], [item.weight for item in settings.data], settings.sampling_temperature
         )
@@ -303,7 +305,7 @@ class Run:
                         self.best = value
                     self.since_best = 0 if better else self.since_best + 1
                 learned, self._learned = self._learned, None
-                if self._agreed(time.monotonic() - self._saved > self.settings.checkpoint_seconds):
+                if self._anywhere(self.first and time.monotonic() - self._saved > self.settings.checkpoint_seconds):
                     self.save()
                 seconds = time.monotonic() - self._started
                 yield Step(self.done, self.total, *learned, seconds, scores, better)
@@ -316,16 +318,15 @@ class Run:
         if self.finish is not None:
             self.save()  # stopped from here on, the run is not taken for finished: it begins here again
         if self.first:
-            self._finish()
+            if self.finish is not None:
+                self._close(self.finish)
             (self.folder / "resume.pt").unlink(missing_ok=True)
         self.accelerator.wait_for_everyone()
 
-    def _finish(self) -> None:
-        if self.finish is None:
-            return
+    def _close(self, finish: Callable[[Checkpoint], Mapping[str, Any]]) -> None:
         best = folders.load(self.folder)
         best.network.to(self.accelerator.device)
-        self.closing = self.finish(best)
+        self.closing = finish(best)
         with _kept(self.folder / "model.safetensors", "model"):
             folders.save(best, self.folder)
 
@@ -366,7 +367,7 @@ class Run:
             network = optim.copied(self._unsharded)
             network.load_state_dict(weights)
             network.to(self.accelerator.device)
-        if self.settings.lora:
+        if self.settings.lora and self.first:
             network = adapters.merged(network)
         return replace(self.checkpoint, network=network)
 
@@ -475,12 +476,11 @@ class Run:
             int(padded),
         )
 
-    def _agreed(self, mine: bool) -> bool:
-        """What the first process says, where all must do the same; elsewhere what this one says."""
+    def _anywhere(self, here: bool) -> bool:
+        """Whether it is so in any process, where weights are divided and all must do the same; elsewhere whether it is here."""
         if not self.sharded:
-            return mine
-        said = torch.tensor(float(mine and self.first), device=self.accelerator.device)
-        return bool(self.accelerator.reduce(said).item())
+            return here
+        return bool(self.accelerator.reduce(torch.tensor(float(here), device=self.accelerator.device)).item())
 
     def _lower(self) -> str:
         kept = "; the last checkpoint was kept" if (self.folder / "resume.pt").is_file() else ""
@@ -490,11 +490,7 @@ class Run:
         """Whether every weight is a number."""
         weights = self.checkpoint.network.parameters()
         held = (sharding.local(value) for value in weights) if self.sharded else weights
-        sound = all(bool(torch.isfinite(value).all()) for value in held)
-        if self.sharded:
-            said = torch.tensor(float(not sound), device=self.accelerator.device)
-            sound = not self.accelerator.reduce(said).item()
-        return sound
+        return not self._anywhere(not all(bool(torch.isfinite(value).all()) for value in held))
 
     def _no_number(self, what: str, value: float, rows: Sequence[Row]) -> TrainingError:
         named = ", ".join(dict.fromkeys(f"{row.source} {row.document}" for row in rows))

@@ -49,8 +49,8 @@ def wanted() -> bool:
 
 
 @contextmanager
-def unsaid() -> Iterator[None]:
-    """Accelerate is not told: it would wait to divide what is divided here, or refuse to."""
+def hidden_from_accelerate() -> Iterator[None]:
+    """In the block accelerate does not see that FSDP is wanted: it would wait to divide what is divided here, or refuse to."""
     said = os.environ.pop(_WANTED, None)
     try:
         yield
