@@ -18,7 +18,10 @@ from relatome.documents import Document, Label, Mention, Relation, Span
 from relatome.errors import CorpusError, SettingsError, UnknownNameError
 from relatome.tasks import relation
 from relatome.tasks.example import Head
-from relatome.training import mixture
+from relatome.training import mixture, run, settings
+from relatome.training.settings import Settings, parse
+from relatome.wordpieces import WordPieces
+from tests import tiny
 
 
 @pytest.fixture(scope="module")
@@ -213,22 +216,24 @@ def test_an_answer_is_judged_by_what_is_known() -> None:
     assert merged.judged(NEGATIVE, row("causes")) == NEGATIVE
 
 
-def test_training_has_a_mask_for_each_kind_of_row(mine: Merged, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def listed(mine: Merged, monkeypatch: pytest.MonkeyPatch) -> Merged:
+    """The merged corpus by its name, and no list of what no model may see."""
     from relatome.corpora.held_out import HeldOut
-    from relatome.training.settings import parse
-    from relatome.wordpieces import WordPieces
-    from tests import tiny
 
     load = corpora.load
     monkeypatch.setattr(corpora, "load", lambda name: mine if name == "two" else load(name))
     monkeypatch.setattr(HeldOut, "load", classmethod(lambda cls, **_: cls({}, {})))
-    settings = parse(
-        {
-            "encoder": "x",
-            "heads": [{"name": "two", "task": "relation", "kind": "marker"}],
-            "data": [{"corpus": "two", "heads": ["two"], "split": "train"}],
-        }
-    )
+    return mine
+
+
+def run_of(*data: dict[str, Any]) -> Settings:
+    heads = [{"name": "two", "task": "relation", "kind": "marker"}]
+    return parse({"encoder": "x", "heads": heads, "data": [{"corpus": "two", "heads": ["two"], **one} for one in data]})
+
+
+def test_training_has_a_mask_for_each_kind_of_row(listed: Merged) -> None:
+    settings = run_of({"split": "train"})
     heads = mixture.heads(settings)
     built = mixture.build(settings, heads, WordPieces.toy(tiny.PIECES), 64)
     found = Counter(row.source for part in built.rows for row in part)
@@ -237,6 +242,41 @@ def test_training_has_a_mask_for_each_kind_of_row(mine: Merged, monkeypatch: pyt
         [True, True, True],
         [True, True, False],
     ]
+
+
+def test_of_a_merged_corpus_some_sources_are_learned_or_read_more_often(listed: Merged) -> None:
+    settings = run_of({}, {"sources": ["b"], "weight": 0.5})
+    built = mixture.build(settings, mixture.heads(settings), WordPieces.toy(tiny.PIECES), 64)
+    every, some = ([row.document for row in part] for part in built.rows)
+    assert every == ids(listed, "train") and some == [name for name in every if name.startswith("b:")]
+    assert 0 < len(some) < len(every)
+    assert [built.counts[title]["rows"] for title in ("two train", "two train of b")] == [len(every), len(some)]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_run_has_seen_all_that_any_of_its_tables_read(listed: Merged, order: tuple[int, int]) -> None:
+    tables = ({"sources": ["a"]}, {"sources": ["b"]})
+    (part,) = run.seen(run_of(*(tables[n] for n in order))).parts
+    assert sorted(one.id for one in part.prints) == sorted(ids(listed, "train"))
+    (some,) = run.seen(run_of({"sources": ["b"]})).parts
+    assert [one.id for one in some.prints] == [name for name in ids(listed, "train") if name.startswith("b:")]
+
+
+def test_sources_that_there_are_not(tmp_path: Path) -> None:
+    def told(corpus: str, source: str) -> str:
+        file = tmp_path / "run.toml"
+        head = '[[heads]]\nname = "n"\ntask = "relation"\n'
+        file.write_text(f'encoder = "e"\n{head}[[data]]\ncorpus = "{corpus}"\nheads = ["n"]\nsources = ["{source}"]\n')
+        with pytest.raises(SettingsError) as caught:
+            settings.read(file)
+        return str(caught.value)
+
+    assert "line 8: data 'relations9': sources: none of them is 'bio-red', did you mean 'biored'?" in told(
+        "relations9", "bio-red"
+    )
+    known = "none of them is 'xyz', known: chemprot, bc5cdr, gad, biored, ddi"
+    assert known in told("relations9", "xyz")
+    assert "line 8: data 'ade': sources are for merged corpora, and this is one corpus" in told("ade", "biored")
 
 
 # ------------------------------------------------------------------------------------------------------------ two sides

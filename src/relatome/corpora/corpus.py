@@ -50,6 +50,11 @@ class Corpus:
     def __repr__(self) -> str:
         return f"Corpus({self.card.name!r}, version={self.card.version!r})"
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The corpora that a merged one is made of; of any other, none."""
+        return ()
+
     def protocol(self, name: str | None = None) -> Protocol:
         """The card's protocol of that name, or its default one."""
         return pick(name or self.card.protocol, self.card.protocols, f"split protocol of {self.card.name!r}")

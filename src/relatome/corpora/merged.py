@@ -161,6 +161,11 @@ class Merged(Corpus):
         self._dropped: dict[str, Counter[str]] = {}
         self._drawn: dict[tuple[str, str], str] = {}
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The corpora it is made of; each row's is in its ``meta["corpus"]``."""
+        return tuple(self.plan.sources)
+
     def documents(self, split: str, *, protocol: str | None = None, canonical: bool = True) -> Iterator[Document]:
         """The rows of a split, corpus by corpus, one at a time.
 

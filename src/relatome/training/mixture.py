@@ -108,6 +108,8 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
             raise SettingsError([f"data {item.corpus!r}: split {item.split!r} has nothing for {', '.join(item.heads)}"])
         mixture.rows.append(rows)
         title = f"{card.name} {item.split}"
+        if item.sources:
+            title += f" of {', '.join(item.sources)}"
         if item.teacher:
             teacher = predictors.load(item.teacher)
             distil.label(teacher, lessons, taught)
@@ -122,6 +124,8 @@ def documents(item: DataSettings, held_out: HeldOut) -> Iterator[Document]:
     corpus = corpora.load(item.corpus)
     corpus.card.task()  # raw text has none, and is refused by that name before its splits are looked for
     found = corpus.documents(item.split, protocol=item.protocol or None)
+    if item.sources:
+        found = (document for document in found if document.meta["corpus"] in item.sources)
     protocol = corpus.protocol(item.protocol or None)
     other = protocol.leaks or protocol.name != corpus.card.protocol  # its test rows are not those of the default
     yield from held_out.keep(found, corpus=corpus.card.name, leaks=other, ids=corpus.card.ids)

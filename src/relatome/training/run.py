@@ -121,7 +121,13 @@ def seen(settings: Settings) -> Seen:
             parts.append(SeenPart(corpus.card.name, split, chosen, digest, use, found))
         theirs = Seen.read(item.teacher) if item.teacher else None  # what a teacher saw, its student has from it
         parts += theirs.parts if theirs is not None else ()
-    once = {(part.corpus, part.split, part.protocol, part.split_hash, part.use): part for part in parts}
+    once: dict[tuple[str, ...], SeenPart] = {}
+    for part in parts:
+        key = (part.corpus, part.split, part.protocol, part.split_hash, part.use)
+        before = once[key].prints if key in once else ()
+        once[key] = dataclasses.replace(
+            part, prints=tuple(dict.fromkeys(before + part.prints))
+        )  # some of a corpus, then others
     return Seen(tuple(once.values()))
 
 

@@ -126,6 +126,9 @@ class DataSettings:
     types
         Of the entity types it annotates exhaustively, those that are learned from it; empty: all. Where two corpora
         mean different things by one name, the better one teaches it alone.
+    sources
+        Of a merged corpus, the corpora whose rows are learned; empty: all. A table of its own, with another weight, reads
+        one of them more often than the others. Dev is scored whole.
     teacher
         A model folder, or ``"default"``: its probabilities for this corpus's inputs are learned beside the gold.
     teacher_share
@@ -141,6 +144,7 @@ class DataSettings:
     protocol: str = ""
     weight: float = 1.0
     types: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     teacher: str = ""
     teacher_share: float = 0.5
     teacher_temperature: float = 2.0
@@ -331,6 +335,13 @@ def _unlike_cards(settings: Settings) -> Iterator[str]:
         except RelatomeError as error:
             yield f"{where}corpus: {error}"
             continue
+        unknown = [name for name in item.sources if name not in found.sources]
+        if unknown and found.sources:
+            close = get_close_matches(unknown[0], found.sources, n=1)
+            advice = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(found.sources)}"
+            yield f"{where}sources: none of them is {unknown[0]!r}, {advice}"
+        elif unknown:
+            yield f"{where}sources are for merged corpora, and this is one corpus: leave them out"
         known = list(found.card.protocols)
         if item.protocol and item.protocol not in known:
             yield f"{where}protocol {item.protocol!r} is not one of {', '.join(known)}"
