@@ -26,7 +26,8 @@ class TorchForward:
         self, batch: Batch, memory: Array | None, *, remember: bool
     ) -> tuple[Mapping[str, Array], Array | None]:
         training = self.network.training
-        self.network.eval()
+        if training:  # to set it walks through every module, some milliseconds
+            self.network.eval()
         try:
             with torch.inference_mode():
                 past = None if memory is None else torch.from_numpy(memory).to(self.device)
@@ -39,7 +40,8 @@ class TorchForward:
                     readings = (slots, spots, related)
                 logits, kept = self.network(*arrays, past, remember=remember, readings=readings)
         finally:
-            self.network.train(training)
+            if training:
+                self.network.train()
         return {name: _numpy(value) for name, value in logits.items()}, None if kept is None else _numpy(kept)
 
 
