@@ -43,9 +43,9 @@ def test_both_sides_read_the_same_pairs_and_every_row_has_a_ratio(
         *benchmark.packed(corpus, 5.0, options, tmp_path, 16), *benchmark.to_score(pairs, options),
         *benchmark.peak(pairs, options, size=64),
     ]  # fmt: skip
-    assert len(found) == 7 and all(0 < line.ratio < 1e6 for line in found)
+    assert len(found) == 8 and all(0 < line.ratio < 1e6 for line in found)
     said = json.loads(json.dumps([line.json() for line in found]))
-    assert [line["bound"] for line in said] == [8.0, 1.3, None, 5.0, 5.0, 2.0, None]
+    assert [line["bound"] for line in said] == [8.0, 1.3, None, 5.0, 5.0, None, 2.0, None]
     assert {"f1 theirs", "f1 ours", "f1 difference", "low", "high"} <= set(said[1]) & set(said[3])
     assert said[1]["pairs/s with batch 16"] > 0 and said[1]["pairs/s with batch 32"] > 0
     marker, packed = (pairs.run(kind) for kind in ("marker", "packed"))
