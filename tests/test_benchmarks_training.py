@@ -40,7 +40,7 @@ def test_both_sides_read_the_same_pairs_and_every_row_has_a_ratio(
     pairs = benchmark.Pairs(corpus, options, tmp_path / "pairs", documents=16)
     found = [
         *benchmark.padded(pairs, options), *benchmark.dynamic(pairs, options), *benchmark.identical(pairs, options),
-        *benchmark.packed(corpus, 5.0, options, tmp_path, 16), *benchmark.to_score(pairs, options),
+        *benchmark.packed(corpus, 5.0, options, tmp_path, 16), *benchmark.to_score(pairs),
         *benchmark.peak(pairs, options, size=64),
     ]  # fmt: skip
     assert len(found) == 8 and all(0 < line.ratio < 1e6 for line in found)
@@ -50,6 +50,30 @@ def test_both_sides_read_the_same_pairs_and_every_row_has_a_ratio(
     assert said[1]["pairs/s with batch 16"] > 0 and said[1]["pairs/s with batch 32"] > 0
     marker, packed = (pairs.run(kind) for kind in ("marker", "packed"))
     assert benchmark.taught(marker) == benchmark.taught(packed) == 16
+
+
+def test_a_score_of_nothing_is_not_reached(
+    benchmark: Any,
+    world: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = benchmark.Options(encoder=str(world / "encoder"), limit=64, precision="fp32")
+    pairs = benchmark.Pairs(str(world / "toy.toml"), options, tmp_path, documents=16)
+    scored = pairs.scored
+    theirs = []
+
+    def first_of_nothing(checkpoint: Any) -> Any:
+        found = scored(checkpoint)
+        if not theirs:
+            monkeypatch.setattr(type(found.report), "value", lambda *_: 0.0)
+        theirs.append(checkpoint)
+        return found
+
+    monkeypatch.setattr(pairs, "scored", first_of_nothing)
+    (line,) = benchmark.to_score(pairs)
+    assert line.ratio == 0 and line.facts["their dev f1"] == 0 and "theirs finds no relation" in line.facts["void"]
+    assert len(theirs) == 1
 
 
 def test_an_unknown_row_is_said(benchmark: Any, tmp_path: Path) -> None:
