@@ -61,7 +61,7 @@ def test_a_score_of_nothing_is_not_reached(
     options = benchmark.Options(encoder=str(world / "encoder"), limit=64, precision="fp32")
     pairs = benchmark.Pairs(str(world / "toy.toml"), options, tmp_path, documents=16)
     scored = pairs.scored
-    theirs = []
+    theirs: list[Any] = []
 
     def first_of_nothing(checkpoint: Any) -> Any:
         found = scored(checkpoint)

@@ -20,6 +20,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from relatome import corpora
 from relatome.errors import RelatomeError, SettingsError
+from relatome.lookup import pick
 from relatome.tasks import TASKS
 from relatome.training import places
 
@@ -335,13 +336,14 @@ def _unlike_cards(settings: Settings) -> Iterator[str]:
         except RelatomeError as error:
             yield f"{where}corpus: {error}"
             continue
-        unknown = [name for name in item.sources if name not in found.sources]
-        if unknown and found.sources:
-            close = get_close_matches(unknown[0], found.sources, n=1)
-            advice = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(found.sources)}"
-            yield f"{where}sources: none of them is {unknown[0]!r}, {advice}"
-        elif unknown:
+        if item.sources and not found.sources:
             yield f"{where}sources are for merged corpora, and this is one corpus: leave them out"
+            continue
+        for name in item.sources:
+            try:
+                pick(name, {source: source for source in found.sources}, f"source of {found.card.name!r}")
+            except RelatomeError as error:
+                yield f"{where}sources: {error}"
         known = list(found.card.protocols)
         if item.protocol and item.protocol not in known:
             yield f"{where}protocol {item.protocol!r} is not one of {', '.join(known)}"
