@@ -18,8 +18,8 @@ from relatome.documents import Document, Label, Mention, Relation, Span
 from relatome.errors import CorpusError, SettingsError, UnknownNameError
 from relatome.tasks import relation
 from relatome.tasks.example import Head
-from relatome.training import mixture, run, settings
-from relatome.training.settings import Settings, parse
+from relatome.training import mixture, run
+from relatome.training.settings import Settings, parse, read
 from relatome.wordpieces import WordPieces
 from tests import tiny
 
@@ -263,18 +263,29 @@ def test_a_run_has_seen_all_that_any_of_its_tables_read(listed: Merged, order: t
 
 
 def test_sources_that_there_are_not(tmp_path: Path) -> None:
-    def told(corpus: str, source: str) -> str:
+    def told(corpus: str, source: str, more: str = "") -> str:
         file = tmp_path / "run.toml"
         head = '[[heads]]\nname = "n"\ntask = "relation"\n'
-        file.write_text(f'encoder = "e"\n{head}[[data]]\ncorpus = "{corpus}"\nheads = ["n"]\nsources = ["{source}"]\n')
+        file.write_text(
+            f'encoder = "e"\n{head}[[data]]\ncorpus = "{corpus}"\nheads = ["n"]\nsources = ["{source}"]\n{more}'
+        )
         with pytest.raises(SettingsError) as caught:
-            settings.read(file)
+            read(file)
         return str(caught.value)
 
     close = "line 8: data 'relations9': sources: unknown source of 'relations9' 'bio-red': did you mean 'biored'?"
     assert close in told("relations9", "bio-red")
     assert "'xyz' (known: bc5cdr, biored, chemprot, ddi, gad)" in told("relations9", "xyz")
-    assert "line 8: data 'ade': sources are for merged corpora, and this is one corpus" in told("ade", "biored")
+    alone = "line 8: data 'ade': sources: 'ade' is one corpus and has no sources (leave sources out)"
+    assert alone in told("ade", "biored")
+    several = told("relations9", "xyz", 'protocol = "naturel"\n')
+    assert "'xyz'" in several and "'naturel'" in several
+
+
+def test_sources_of_a_run_without_a_file_are_looked_at_too(listed: Merged) -> None:
+    settings = run_of({"sources": ["b", "c"]})
+    with pytest.raises(UnknownNameError, match="unknown source of 'two' 'c'"):
+        mixture.build(settings, mixture.heads(settings), WordPieces.toy(tiny.PIECES), 64)
 
 
 # ------------------------------------------------------------------------------------------------------------ two sides

@@ -18,7 +18,7 @@ from relatome.corpora.card import Card, Protocol, Split
 from relatome.corpora.files import verified
 from relatome.corpora.splits import LEAST_WORDS
 from relatome.documents import Document, Mention
-from relatome.errors import CorpusError, InputError
+from relatome.errors import CorpusError, InputError, UnknownNameError
 from relatome.lookup import pick
 
 _log = logging.getLogger(__name__)
@@ -54,6 +54,24 @@ class Corpus:
     def sources(self) -> tuple[str, ...]:
         """The corpora that a merged one is made of; of any other, none."""
         return ()
+
+    def source(self, name: str) -> str:
+        """The name of one of `sources`, once it is seen to be one.
+
+        Raises
+        ------
+        UnknownNameError
+            It is none, or this is one corpus and no merged one.
+
+        Examples
+        --------
+        >>> from relatome import corpora
+        >>> corpora.load("relations9").source("biored")
+        'biored'
+        """
+        if not self.sources:
+            raise UnknownNameError(f"{self.card.name!r} is one corpus and has no sources", advice="leave sources out")
+        return pick(name, {source: source for source in self.sources}, f"source of {self.card.name!r}")
 
     def protocol(self, name: str | None = None) -> Protocol:
         """The card's protocol of that name, or its default one."""

@@ -26,7 +26,7 @@ class TorchForward:
         self, batch: Batch, memory: Array | None, *, remember: bool
     ) -> tuple[Mapping[str, Array], Array | None]:
         training = self.network.training
-        if training:  # to set it walks through every module, some milliseconds
+        if training:  # setting it walks through every module, in each batch
             self.network.eval()
         try:
             with torch.inference_mode():

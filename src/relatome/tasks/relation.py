@@ -194,11 +194,11 @@ def decode(batch: Sequence[Pair], encoded: Sequence[Encoded], logits: Sequence[L
         probabilities = _averaged(batch, probabilities, mirrors, head)
     chosen = _holding(probabilities, head) if head.multilabel else [(one,) for one in _likeliest(probabilities, head)]
     found = []
-    for index, (pair, likely, legal_ones) in enumerate(zip(batch, probabilities.tolist(), mask.tolist(), strict=True)):
+    for index, (pair, likely, permitted) in enumerate(zip(batch, probabilities.tolist(), mask.tolist(), strict=True)):
         if dropped[index]:
             found.append(Prediction(pair.id, NEGATIVE, {NEGATIVE: 1.0}, windows[index], dropped=True))
             continue
-        sure = {label: round(p, 4) for label, p, fits in zip(head.labels, likely, legal_ones, strict=True) if fits}
+        sure = {label: round(p, 4) for label, p, fits in zip(head.labels, likely, permitted, strict=True) if fits}
         first, *others = [head.labels[number] for number in chosen[index]] or [NEGATIVE]
         if not chosen[index]:
             sure.setdefault(NEGATIVE, round(1 - max(sure.values(), default=0.0), 4))

@@ -125,7 +125,8 @@ def documents(item: DataSettings, held_out: HeldOut) -> Iterator[Document]:
     corpus.card.task()  # raw text has none, and is refused by that name before its splits are looked for
     found = corpus.documents(item.split, protocol=item.protocol or None)
     if item.sources:
-        found = (document for document in found if document.meta["corpus"] in item.sources)
+        wanted = [corpus.source(name) for name in item.sources]
+        found = (document for document in found if document.meta["corpus"] in wanted)
     protocol = corpus.protocol(item.protocol or None)
     other = protocol.leaks or protocol.name != corpus.card.protocol  # its test rows are not those of the default
     yield from held_out.keep(found, corpus=corpus.card.name, leaks=other, ids=corpus.card.ids)

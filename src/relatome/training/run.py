@@ -124,10 +124,9 @@ def seen(settings: Settings) -> Seen:
     once: dict[tuple[str, ...], SeenPart] = {}
     for part in parts:
         key = (part.corpus, part.split, part.protocol, part.split_hash, part.use)
-        before = once[key].prints if key in once else ()
-        once[key] = dataclasses.replace(
-            part, prints=tuple(dict.fromkeys(before + part.prints))
-        )  # some of a corpus, then others
+        if key in once:  # another table of the same corpus: each may read only some of it
+            part = dataclasses.replace(part, prints=tuple(dict.fromkeys(once[key].prints + part.prints)))
+        once[key] = part
     return Seen(tuple(once.values()))
 
 

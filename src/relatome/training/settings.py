@@ -20,7 +20,6 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from relatome import corpora
 from relatome.errors import RelatomeError, SettingsError
-from relatome.lookup import pick
 from relatome.tasks import TASKS
 from relatome.training import places
 
@@ -336,12 +335,9 @@ def _unlike_cards(settings: Settings) -> Iterator[str]:
         except RelatomeError as error:
             yield f"{where}corpus: {error}"
             continue
-        if item.sources and not found.sources:
-            yield f"{where}sources are for merged corpora, and this is one corpus: leave them out"
-            continue
         for name in item.sources:
             try:
-                pick(name, {source: source for source in found.sources}, f"source of {found.card.name!r}")
+                found.source(name)
             except RelatomeError as error:
                 yield f"{where}sources: {error}"
         known = list(found.card.protocols)
