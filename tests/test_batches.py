@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relatome.batches import Row, budgeted, collate, encode, few, full_batches, width
-from relatome.tasks.example import Argument, Head, Pair, Sentence
+from relatome.tasks.example import Argument, Head, Options, Pair, Sentence
 from relatome.tasks.relation import PAIRS_PER_ROW
 from relatome.wordpieces import WordPieces
 from tests import tiny
@@ -184,6 +184,21 @@ def test_who_sees_whom() -> None:
         else:
             assert piece in found  # padding sees itself: no row of the mask is empty
     assert not padded[:3, 3:].any()  # and no one else sees padding
+
+
+def test_who_sees_whom_without_closing_markers() -> None:
+    opening = replace(tiny.RELATIONS, options=Options(closing=False))
+    rows, _ = encode([(opening, PAIRS[:2])], PIECES, limit=64)
+    four = rows_of(PAIRS[2:])[0]
+    batch = collate([*rows, four], pad=PIECES.pad, markers=IDS)
+    assert batch.ids[0, 8:].tolist() == [IDS[0], IDS[2]] * 2
+    assert batch.ids[1, 8:].tolist() == list(IDS)
+    assert batch.positions[0, 8:].tolist() == rows[0].markers.reshape(-1).tolist()
+    assert batch.pairs.tolist() == [[[8, 9], [10, 11]], [[8, 10], [0, 0]]]
+    for place, groups in enumerate([[{8, 9}, {10, 11}], [{8, 9, 10, 11}]]):
+        for piece in range(12):
+            own: set[int] = next((group for group in groups if piece in group), set())
+            assert set(np.flatnonzero(batch.mask[place, 0, piece, 1:]).tolist()) == {*range(8), *own}
 
 
 def test_with_a_memory_a_row_is_its_markers() -> None:

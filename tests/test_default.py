@@ -92,11 +92,17 @@ from relatome.documents import Document
 from relatome.extract import extract
 from tests.memory import peak_mib
 random.seed(1)
-words = "aspirin induced severe bleeding in patients with renal failure who received kinase inhibitor therapy".split()
-def abstracts(count):
+names = "aspirin induced severe bleeding in patients with renal failure who received kinase inhibitor therapy".split()
+words = names + (
+    "after all analysis and at between by compared control data decreased during effect for from further group high "
+    "increased level low may months not observed of on results showed significantly study than that the these this to "
+    "treatment twelve two was we were weeks"
+).split()
+def abstracts(count):  # as many names as an abstract has, and in each tenth little else, so that it has many pairs
     for number in range(count):
         lengths = random.choices(range(4, 45), k=random.randint(3, 15))
-        sentences = [" ".join(random.choices(words, k=length)).capitalize() + f" {number}." for length in lengths]
+        said = words if number % 10 else names
+        sentences = [" ".join(random.choices(said, k=length)).capitalize() + f" {number}." for length in lengths]
         yield Document(str(number), " ".join(sentences))
 peaks = []
 for number, _ in enumerate(extract(abstracts(int(sys.argv[1])), load("default")), start=1):

@@ -287,8 +287,15 @@ def test_compare_scores_both_engines_on_a_corpus(folder: Path, corpus_data: Path
     assert not export.lost_too_much(same)
 
 
-def test_a_head_with_options_answers_as_torch_does(tmp_path: Path):
-    ways = Options(markers="typed", pooling="mention", symmetric=("INHIBITOR",), choice="multilabel")
+@pytest.mark.parametrize(
+    "ways",
+    [
+        Options(markers="typed", pooling="mention", symmetric=("INHIBITOR",), choice="multilabel"),
+        Options(closing=False),
+    ],
+    ids=str,
+)
+def test_a_head_with_options_answers_as_torch_does(tmp_path: Path, ways: Options):
     head = dataclasses.replace(tiny.RELATIONS, options=ways)
     made = tiny.fresh(tmp_path / "encoder", [tiny.ENTITIES, head])
     rows = encode([(tiny.ENTITIES, tiny.sentences()), (head, tiny.pairs())], made.pieces, limit=made.limit)[0]

@@ -275,6 +275,13 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "pooling cannot be cls: a packed head reads the text once, and its first piece is the same for every pair; "
         "use kind marker",
     ),
+    "marker without ends": (
+        {"kind": "marker", "closing": False}, "a marker head reads closing markers: leave them, or use kind packed",
+    ),
+    "mentions without ends": (
+        {"pooling": "mention", "closing": False},
+        "pooling mention reads a mention's closing marker too: use pooling start, or closing = true",
+    ),
     "a ratio of all": (
         {"negative_ratio": 2.0}, "negative_ratio is 2.0, and negatives are all: choose ratio or hard",
     ),
@@ -474,19 +481,21 @@ def test_mention_pooling_is_the_mean_of_its_pieces() -> None:
 
 
 WAYS = [
-    (kind, markers, pooling)
+    (kind, Options(markers=markers, pooling=pooling, closing=closing, symmetric=("Bind",)))
     for kind in KINDS
     for markers in ("plain", "typed", "blinded")
     for pooling in ("cls", "start", "mention")
+    for closing in (True, False)
+    if closing or (kind == "packed" and pooling != "mention")
     if kind == "marker" or (markers != "blinded" and pooling != "cls")
 ]
 
 
-@pytest.mark.parametrize(("kind", "markers", "pooling"), WAYS)
+@pytest.mark.parametrize(("kind", "ways"), WAYS, ids=str)
 def test_every_way_of_reading_is_saved_with_the_model_and_batches_do_not_matter(
-    tmp_path: Path, kind: str, markers: str, pooling: str
+    tmp_path: Path, kind: str, ways: Options
 ) -> None:
-    head = replace(BIND, kind=kind, options=Options(markers=markers, pooling=pooling, symmetric=("Bind",)))
+    head = replace(BIND, kind=kind, options=ways)
     made = tiny.fresh(tmp_path / "encoder", [tiny.ENTITIES, head] if kind == "packed" else [head])
     checkpoint.save(made, tmp_path / "model")
     again = checkpoint.load(tmp_path / "model")
@@ -502,6 +511,20 @@ def test_every_way_of_reading_is_saved_with_the_model_and_batches_do_not_matter(
         memory = Memory()
         one.predict({"entities": sentence}, memory)
         assert tiny.agree(one.predict({"relations": found}, memory)["relations"], together)
+
+
+def test_heads_with_and_without_closing_markers_share_batches(tmp_path: Path) -> None:
+    four = replace(BIND, name="four", options=Options(pooling="mention", symmetric=("Bind",)))
+    two = replace(BIND, name="two", options=Options(closing=False, markers="typed", symmetric=("Bind",)))
+    made = tiny.fresh(tmp_path / "encoder", [tiny.ENTITIES, four, two])
+    found = list(candidates(BOUND, four))
+    one = tiny.predictor(made)
+    together = one.predict({"four": found, "two": found})
+    for name in ("four", "two"):
+        assert tiny.agree(one.predict({name: found})[name], together[name])
+    read = {name: rows_of(replace(head, name=name), *found)[0] for name, head in (("four", four), ("two", two))}
+    assert read["two"].markers.tolist() == read["four"].markers[:, ::2].tolist()
+    assert read["four"].pieces - read["two"].pieces == 2 * len(read["two"].markers)
 
 
 def test_typed_markers_run_in_transformers(tmp_path: Path) -> None:
@@ -608,6 +631,7 @@ def test_several_labels_in_transformers_and_without_our_file(tmp_path: Path) -> 
         {"kind": "marker", "markers": "blinded", "pooling": "start"},
         {"markers": "typed", "pooling": "mention", "direction": "both"},
         {"negatives": "ratio", "negative_ratio": 1.5, "sentences": 2},
+        {"closing": False, "markers": "typed"},
     ],
     ids=lambda chosen: " ".join(str(value) for value in chosen.values()),
 )

@@ -30,9 +30,9 @@ class Row:
     Parameters
     ----------
     markers
-        ``(P, 4)`` the text piece each marker shares its position with.
+        ``(P, M)`` the text piece each marker shares its position with; M is 4, or 2 where mentions' ends are not marked.
     names
-        ``(P, 4)`` which pieces the markers are; None: the plain ones.
+        ``(P, M)`` which pieces the markers are; None: the plain ones.
     spans
         ``(1, 4)`` where the two arguments of a ``marker`` row begin and end, for a head that reads them.
     encoded
@@ -153,7 +153,7 @@ def collate(rows: Sequence[Row], *, pad: int, markers: Sequence[int], memory: Se
 
     Notes
     -----
-    A text piece sees the text; a marker sees the text and the four markers of its own pair. The same rule makes
+    A text piece sees the text; a marker sees the text and the markers of its own pair. The same rule makes
     padding see the text and itself, so that no row of the mask is empty: an empty row is NaN in some engines.
     """
     lengths = [0 if memory is not None else len(row.window) for row in rows]
@@ -169,11 +169,14 @@ def collate(rows: Sequence[Row], *, pad: int, markers: Sequence[int], memory: Se
             positions[index, :text] = np.arange(text) if row.reading is None else _positions(row.reading)
         total = len(row.markers)
         if total:
-            named = np.tile(np.asarray(markers), total) if row.names is None else row.names.reshape(-1)
-            ids[index, text : text + 4 * total] = named
-            positions[index, text : text + 4 * total] = row.markers.reshape(-1)
-            pairs[index, :total, 0] = text + 4 * np.arange(total)
-            pairs[index, :total, 1] = text + 4 * np.arange(total) + 2
+            each = row.markers.shape[1]
+            plain = np.asarray(markers)[:: len(markers) // each]
+            ids[index, text : text + each * total] = (
+                np.tile(plain, total) if row.names is None else row.names.reshape(-1)
+            )
+            positions[index, text : text + each * total] = row.markers.reshape(-1)
+            pairs[index, :total, 0] = text + each * np.arange(total)
+            pairs[index, :total, 1] = pairs[index, :total, 0] + each // 2
     if any(row.spans is not None for row in rows):
         pairs = np.concatenate((pairs, pairs + 1), axis=2)
         for index, row in enumerate(rows):
@@ -181,7 +184,8 @@ def collate(rows: Sequence[Row], *, pad: int, markers: Sequence[int], memory: Se
                 pairs[index, :1] = row.spans
     text_lengths = np.asarray(lengths)[:, None, None]
     here = np.arange(wide)
-    group = (here[None, :] - np.asarray(lengths)[:, None]) // 4
+    each = np.asarray([row.markers.shape[1] for row in rows])
+    group = (here[None, :] - np.asarray(lengths)[:, None]) // each[:, None]
     beyond = here[None, :] >= np.asarray(lengths)[:, None]
     own = beyond[:, :, None] & beyond[:, None, :] & (group[:, :, None] == group[:, None, :])
     seen = (here[None, None, :] < text_lengths) | own

@@ -61,7 +61,8 @@ class Packed(nn.Module):
         """``(B, T, H)`` hidden states and ``(B, P, 2)`` piece indices to ``(B, P, C)`` logits."""
         both = _states(hidden, pairs[..., :2])
         if self.closing:
-            both = (both + _states(hidden, pairs[..., :2] + 1)) / 2
+            after = (pairs[..., :2] + 1).clamp(max=hidden.shape[1] - 1)  # pairs of another head may end the row
+            both = (both + _states(hidden, after)) / 2
         return self._answer(both)
 
     def _answer(self, both: Tensor) -> Tensor:

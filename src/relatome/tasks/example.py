@@ -41,6 +41,8 @@ class Options:
         What the answer is read from. ``"cls"``: the row's first piece; ``"start"``: the pieces ``[E1]`` and ``[E2]``;
         ``"mention"``: the mean of what stands for each mention, its pieces (``marker``) or its two markers (``packed``).
         Empty: ``cls`` for ``marker``, ``start`` for ``packed``.
+    closing
+        Whether the end of a mention is marked too. ``packed`` heads can do without: two pieces a pair in place of four.
     direction
         ``"listed"``: a pair of types is asked about as the head's arguments list it; ``"both"``: in the other order too.
     symmetric
@@ -64,6 +66,7 @@ class Options:
 
     markers: str = "plain"
     pooling: str = ""
+    closing: bool = True
     direction: str = "listed"
     symmetric: tuple[str, ...] = ()
     choice: str = "exclusive"
@@ -77,6 +80,8 @@ class Options:
         shown["pooling"] = self.pooling or "default"
         if self.negatives == "all":
             del shown["negative_ratio"]
+        if self.closing:
+            del shown["closing"]
         return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
 
     @classmethod
@@ -270,11 +275,12 @@ class Encoded:
     inputs
         Indices into the inputs given to ``encode``.
     markers
-        ``(P, 4)`` for ``packed``: the piece each of ``[E1] [/E1] [E2] [/E2]`` shares its position with.
+        ``(P, M)`` for ``packed``: the piece each of ``[E1] [/E1] [E2] [/E2]`` shares its position with, or, where the head
+        has no closing markers, each of ``[E1] [E2]``.
     dropped
         Inputs that no window can hold (their arguments are further apart than a window is long).
     names
-        ``(P, 4)`` for ``packed`` with typed markers: which pieces they are, where they are not the plain ones.
+        ``(P, M)`` for ``packed`` with typed markers: which pieces they are, where they are not the plain ones.
     spans
         ``(1, 4)`` for ``marker`` that reads more than ``[CLS]``: where in the window what it reads of each argument
         begins (2) and ends (2).

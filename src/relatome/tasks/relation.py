@@ -109,6 +109,7 @@ def encode(
                 yield Encoded(cut[0], (index,), dropped=True)
         return
     typed = head.options.markers == "typed"
+    step = 1 if head.options.closing else 2
     rows: dict[int, tuple[Window, list[int], list[tuple[int, int, int, int]], list[int]]] = {}
     for index, pair, mirror in readings:
         placed = _place(windows[index], pair, located)
@@ -124,14 +125,14 @@ def encode(
     for window, numbers, places, mirrors in rows.values():
         for begin in range(0, len(numbers), PAIRS_PER_ROW):
             part = slice(begin, begin + PAIRS_PER_ROW)
-            at_pieces = np.asarray(places[part], dtype=np.int32)
+            at_pieces = np.asarray(places[part], dtype=np.int32)[:, ::step]
             mirror = sum(mirrors[part])
             names = None
             if typed:
                 asked = [batch[index] for index in numbers[part]]
                 own = len(asked) - mirror
                 asked = asked[:own] + [mirrored(pair) for pair in asked[own:]]
-                names = np.asarray([_names(pair, markers) for pair in asked], dtype=np.int32)
+                names = np.asarray([_names(pair, markers) for pair in asked], dtype=np.int32)[:, ::step]
             yield Encoded(window, tuple(numbers[part]), at_pieces, mirrored=mirror, names=names)
 
 

@@ -297,7 +297,7 @@ def _options(wanted: HeadSettings, labels: Sequence[str], by_card: Sequence[str]
     named = [label for one in wanted.symmetric for label in (by_card if one == CARD else (one,))]
     _known(wanted, "symmetric", [one for one in wanted.symmetric if one != CARD], labels)
     return Options(
-        markers=wanted.markers, pooling=wanted.pooling, direction=wanted.direction,
+        markers=wanted.markers, pooling=wanted.pooling, closing=wanted.closing, direction=wanted.direction,
         symmetric=tuple(label for label in labels if label in named), choice=wanted.choice,
         negatives=wanted.negatives, negative_ratio=wanted.negative_ratio, sentences=wanted.sentences,
     )  # fmt: skip

@@ -64,6 +64,9 @@ class HeadSettings:
     pooling
         Relations only, what is read of a pair: ``"cls"``, ``"start"`` (the opening markers) or ``"mention"`` (the mean of
         a mention's pieces; for ``packed``, of its two markers). Empty: ``cls`` for ``marker``, ``start`` for ``packed``.
+    closing
+        Relations only: whether the end of a mention is marked too; false for ``packed`` heads alone, whose pairs then
+        take two pieces in place of four.
     pairs
         Relations only, in place of the cards': ``["Chemical", "Gene"]`` is a (head type, tail type) that every label
         may hold between, ``["INHIBITOR", "Chemical", "Gene"]`` one for that label alone. No other pairs are asked about.
@@ -95,6 +98,7 @@ class HeadSettings:
     thresholds: str = "none"
     markers: str = "plain"
     pooling: str = ""
+    closing: bool = True
     pairs: tuple[tuple[str, ...], ...] = ()
     direction: str = "listed"
     symmetric: tuple[str, ...] = (CARD,)
@@ -455,6 +459,7 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
                     "smoothing",
                     "markers",
                     "pooling",
+                    "closing",
                     "choice",
                     "negatives",
                     "sentences",
@@ -571,6 +576,10 @@ def _pair_options(head: HeadSettings) -> list[str]:
     if kind == "packed" and head.pooling == "cls":
         why = "a packed head reads the text once, and its first piece is the same for every pair"
         problems.append(f"pooling cannot be cls: {why}; use kind marker")
+    if not head.closing and kind == "marker":
+        problems.append("a marker head reads closing markers: leave them, or use kind packed")
+    if not head.closing and head.pooling == "mention":
+        problems.append("pooling mention reads a mention's closing marker too: use pooling start, or closing = true")
     for one in head.pairs:
         if len(one) not in (2, 3):
             shown = json.dumps(one)
@@ -581,6 +590,7 @@ def _pair_options(head: HeadSettings) -> list[str]:
 PAIR_OPTIONS: dict[str, tuple[str, ...]] = {
     "markers": ("plain", "typed", "blinded"),
     "pooling": ("", "cls", "start", "mention"),
+    "closing": (),
     "pairs": (),
     "direction": ("listed", "both"),
     "symmetric": (),
