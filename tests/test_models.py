@@ -239,6 +239,22 @@ def test_a_disease_corpus_does_not_push_chemicals_down() -> None:
             assert gradient[1] == pytest.approx(gradient[0]) and gradient[1] < 0
 
 
+def test_what_is_masked_is_in_no_loss_of_a_negative_item_and_denied_by_a_positive_one() -> None:
+    logits = torch.tensor([[0.0, math.log(2), math.log(4), 0.0]], requires_grad=True)
+    legal, annotated = masks([True, False, True, True], [True, True, True, False])
+    for gold, right, pushed in ((0, 1 / 5, False), (2, 4 / 7, True)):
+        logits.grad = None
+        found = loss(logits, torch.tensor([gold]), legal, annotated, unjudged="masked")
+        assert found.item() == pytest.approx(-math.log(right), abs=1e-6)
+        found.backward()
+        assert logits.grad is not None
+        gradient = logits.grad[0].tolist()
+        assert gradient[1] == pytest.approx(2 / 7 if pushed else 0) and gradient[3] == 0
+    judged = masks([True] * 4, rows=1)
+    same = [loss(logits, torch.tensor([0]), *judged, smoothing=0.1, unjudged=how) for how in ("masked", "negative")]
+    assert torch.equal(*same)
+
+
 def test_a_batch_without_gold_costs_nothing_and_keeps_its_graph() -> None:
     logits = torch.randn(2, 3, requires_grad=True)
     value = loss(logits, torch.tensor([-100, -100]), *masks([True] * 3, rows=2))

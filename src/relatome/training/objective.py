@@ -109,8 +109,9 @@ class Objective:
         wanted = self.wanted[head.name]
         options = {"smoothing": wanted.smoothing} | ({"focus": wanted.focus} if wanted.loss == "focal" else {})
         by_gold = costs(
-            logits, items.gold, items.legal, items.annotated, self.weights[head.name], kind=wanted.loss, **options
-        )
+            logits, items.gold, items.legal, items.annotated, self.weights[head.name],
+            kind=wanted.loss, unjudged=wanted.unjudged, **options,
+        )  # fmt: skip
         if items.soft is None:
             return by_gold
         by_teacher = torch.zeros_like(by_gold)

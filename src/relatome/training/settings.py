@@ -26,6 +26,7 @@ from relatome.training import places
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 LOSSES = ("cross-entropy", "focal")  # a test holds them to `models.network.LOSSES`, which needs torch
 CLASS_WEIGHTS = {"none": 0.0, "balanced": 1.0, "root": 0.5}  # name: exponent of the inverse class frequency
+UNJUDGED = ("negative", "masked")
 THRESHOLDS = ("none", "dev")
 CARD = "card"  # in a list of labels: those that the corpora's cards name
 
@@ -55,6 +56,9 @@ class HeadSettings:
         The focal loss's exponent.
     smoothing
         Share of the target that is spread evenly over the classes.
+    unjudged
+        What becomes of classes that an item's corpus does not annotate exhaustively, where the item has none: their
+        probability is added to the ``"negative"`` class, or they are ``"masked"``, left out of the loss.
     thresholds
         ``"dev"``: when the training has ended, what is added to each class's bias is chosen for dev's F1
         (`training.thresholds`); ``"none"``. Heads that give an item one label.
@@ -95,6 +99,7 @@ class HeadSettings:
     loss: str = "cross-entropy"
     focus: float = 2.0
     smoothing: float = 0.0
+    unjudged: str = "negative"
     thresholds: str = "none"
     markers: str = "plain"
     pooling: str = ""
@@ -457,6 +462,7 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
                     "class_weights",
                     "loss",
                     "smoothing",
+                    "unjudged",
                     "markers",
                     "pooling",
                     "closing",
@@ -483,6 +489,11 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
             problems.append(f"heads {head.name!r}: smoothing should be at least 0 and below 1, found {head.smoothing}")
         if not 0 < head.focus <= 10:
             problems.append(f"heads {head.name!r}: focus should be above 0 and at most 10, found {head.focus}")
+        if head.unjudged not in UNJUDGED:
+            problems.append(f"heads {head.name!r}: unjudged should be {' or '.join(UNJUDGED)}, found {head.unjudged!r}")
+        if head.unjudged == "masked" and (head.kind == "layers" or head.choice == "multilabel"):
+            why = "each label is judged by itself, and one that a corpus does not annotate is in no loss anyway"
+            problems.append(f"heads {head.name!r}: unjudged cannot be masked: {why}")
         problems += [f"heads {head.name!r}: {problem}" for problem in _thresholds(head)]
         if head.repeated and head.task != "ner":
             problems.append(f"heads {head.name!r}: repeated is for entities, and this head's task is {head.task}")
