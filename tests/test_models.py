@@ -23,7 +23,7 @@ from relatome.errors import ModelError
 from relatome.models import checkpoint
 from relatome.models.encoder import Bert, BertConfig, attend
 from relatome.models.heads import HEADS
-from relatome.models.network import LOSSES, costs, imitation, loss
+from relatome.models.network import LOSSES, costs, imitation, loss, masked
 from relatome.tasks.example import Argument, Head, Pair, Sentence
 from relatome.tasks.relation import PAIRS_PER_ROW, parse_marked
 from relatome.wordpieces import MARKERS, WordPieces
@@ -244,15 +244,15 @@ def test_what_is_masked_is_in_no_loss_of_a_negative_item_and_denied_by_a_positiv
     legal, annotated = masks([True, False, True, True], [True, True, True, False])
     for gold, right, pushed in ((0, 1 / 5, False), (2, 4 / 7, True)):
         logits.grad = None
-        found = loss(logits, torch.tensor([gold]), legal, annotated, unjudged="masked")
+        told = torch.tensor([gold])
+        found = loss(logits, told, masked(legal, told, annotated), annotated)
         assert found.item() == pytest.approx(-math.log(right), abs=1e-6)
         found.backward()
         assert logits.grad is not None
         gradient = logits.grad[0].tolist()
         assert gradient[1] == pytest.approx(2 / 7 if pushed else 0) and gradient[3] == 0
-    judged = masks([True] * 4, rows=1)
-    same = [loss(logits, torch.tensor([0]), *judged, smoothing=0.1, unjudged=how) for how in ("masked", "negative")]
-    assert torch.equal(*same)
+    judged = torch.ones(1, 4, dtype=torch.bool)
+    assert torch.equal(masked(legal, torch.tensor([0]), judged), legal)
 
 
 def test_a_batch_without_gold_costs_nothing_and_keeps_its_graph() -> None:

@@ -275,6 +275,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "pooling cannot be cls: a packed head reads the text once, and its first piece is the same for every pair; "
         "use kind marker",
     ),
+    "unjudged": ({"unjudged": "left"}, "unjudged should be negative or masked, found 'left'"),
+    "masked and several": (
+        {"unjudged": "masked", "choice": "multilabel"}, "unjudged cannot be masked: each label is judged by itself, and",
+    ),
     "marker without ends": (
         {"kind": "marker", "closing": False}, "a marker head reads closing markers: leave them, or use kind packed",
     ),

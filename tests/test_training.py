@@ -818,6 +818,24 @@ def test_small_corpora_are_read_more_often_with_temperature(world: Path, tmp_pat
     assert start(settings_of(world), tmp_path).stream.weights == [1.0, 0.5]
 
 
+def test_what_a_corpus_does_not_annotate_can_be_masked_where_it_says_nothing(world: Path, tmp_path: Path) -> None:
+    for unjudged, told in (("negative", True), ("masked", False)):
+        settings = settings_of(world, heads=(dataclasses.replace(HEADS[0], unjudged=unjudged),))
+        toy = dataclasses.replace(settings.data[0], heads=("entities",))
+        run = start(dataclasses.replace(settings, data=(toy, settings.data[1])), tmp_path / unjudged)
+        wide = max(len(row.window) for row in run.mixture.rows[1])
+        torch.manual_seed(0)
+        logits = torch.randn(len(run.mixture.rows[1]), wide, 5, requires_grad=True)
+        run.objective.losses([{"entities": logits}], run.mixture.rows[1], run.mixture.rows[1])["entities"].backward()
+        assert logits.grad is not None
+        gold = torch.full(logits.shape[:2], -100)
+        for place, row in enumerate(run.mixture.rows[1]):
+            gold[place, : len(row.window)] = torch.from_numpy(row.targets["entities"])
+        assert (logits.grad[gold == 0][:, 1:3] < 0).all() == told  # Chemical, which this corpus never asked about
+        assert logits.grad[gold == 0][:, 1:3].any() == told
+        assert (logits.grad[gold == 0][:, 3:] > 0).all() and (logits.grad[gold > 0][:, 1:3] > 0).all()
+
+
 def test_a_teachers_answers_become_a_table_of_probabilities(world: Path, tmp_path: Path) -> None:
     run = start(settings_of(world, teacher=0.5), tmp_path)
     rows = run.mixture.rows[0]
@@ -843,6 +861,33 @@ def test_a_teachers_answers_become_a_table_of_probabilities(world: Path, tmp_pat
             assert found == {round(span.probability or 0, 4) for span in spans if span.type == name}
     assert any((row.soft["entities"][:, 1:] > 0).any() for row in rows)
     assert any("taught by teacher@" in name for name in run.mixture.counts)
+
+
+def test_the_seeds_of_a_folder_teach_by_their_mean(world: Path, tmp_path: Path) -> None:
+    from relatome.corpora.audit import Seen, SeenPart
+    from relatome.training.run import seen
+
+    teaches = checkpoint.load(world / "teacher").network.asked
+    parts = []
+    for seed in (1, 2, 10):
+        folder = tmp_path / "three" / f"seed-{seed}"
+        checkpoint.save(tiny.fresh(tmp_path / "encoder", teaches, seed=seed), folder)
+        parts.append(SeenPart(f"corpus {seed}", "train", "official", "0", "train", ()))
+        Seen((parts[-1],)).write(folder)
+
+    def soft(teacher: Path) -> Any:
+        settings = settings_of(world, teacher=0.5)
+        data = dataclasses.replace(settings.data[0], teacher=str(teacher))
+        run = start(dataclasses.replace(settings, data=(data, *settings.data[1:])), tmp_path / "student" / teacher.name)
+        return [row.soft for row in run.mixture.rows[0]], set(seen(run.settings).parts)
+
+    together, known = soft(tmp_path / "three")
+    alone = [soft(tmp_path / "three" / f"seed-{seed}")[0] for seed in (1, 2, 10)]
+    assert known >= set(parts) and not np.allclose(alone[0][0]["harm"], alone[1][0]["harm"], atol=1e-3)
+    for row, *rows in zip(together, *alone, strict=True):
+        assert set(row) == {"entities", "relations", "harm"}
+        for name, table in row.items():
+            assert np.allclose(table, np.mean([one[name] for one in rows], axis=0), atol=1e-6, equal_nan=True)
 
 
 def test_a_student_learns_its_teachers_answers(world: Path, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def evaluate(
     from relatome.evaluate import as_json as shape
     from relatome.evaluate import asked
     from relatome.evaluate import evaluate as score
-    from relatome.predictors import BASELINES, load
+    from relatome.predictors import BASELINES, is_seed, load
     from relatome.scoring import published as reading
 
     begun = time.monotonic()
@@ -90,7 +90,7 @@ def evaluate(
         from relatome.scoring import examples as files
 
         name, first = asked(results)
-        seeds = [(one, result) for one, result in results if Path(one).parent == Path(name) and _is_seed(Path(one))]
+        seeds = [(one, result) for one, result in results if Path(one).parent == Path(name) and is_seed(Path(one))]
         if seeds:
             predictions.mkdir(parents=True, exist_ok=True)
         for one, result in seeds or [(name, first)]:
@@ -105,16 +105,18 @@ def evaluate(
 
 def _all(models: list[str], protocols: Any, wanted: str | None) -> list[tuple[str, str | None]]:
     """The models in the folders given: a folder's own, its baselines', and those of its runs by protocol."""
+    from relatome.predictors import runs
+
     found: list[tuple[str, str | None]] = []
     for name in models:
         folder = Path(name)
-        inner = [protocol for protocol in protocols if _runs(folder / protocol)]
+        inner = [protocol for protocol in protocols if runs(folder / protocol)]
         views = [(folder / protocol, protocol) for protocol in sorted(inner, key=lambda one: one != wanted)]
         for place, protocol in views or [(folder, wanted)]:
-            runs = _runs(place) or [place]
-            if place not in runs:  # seeds: their baseline lies beside them
+            chosen = runs(place) or [place]
+            if place not in chosen:  # seeds: their baseline lies beside them
                 found += [(one, protocol) for one in _baselines(place)]
-            for run in runs:
+            for run in chosen:
                 found += [(one, protocol) for one in _baselines(run) if name != "default"]
                 found.append((name if run == folder else str(run), protocol))
     return found
@@ -126,27 +128,16 @@ def _baselines(folder: Path) -> list[str]:
     return [str(folder / one) for one in BASELINES if (folder / one / "relatome.json").is_file()]
 
 
-def _runs(folder: Path) -> list[Path]:
-    """The run in a folder, or those of its seeds."""
-    if (folder / "model.safetensors").is_file():
-        return [folder]
-    inner = [one for one in folder.glob("seed-*") if _is_seed(one) and (one / "model.safetensors").is_file()]
-    return sorted(inner, key=lambda one: int(one.name.removeprefix("seed-")))
-
-
-def _is_seed(folder: Path) -> bool:
-    return folder.name.removeprefix("seed-").isdecimal() and folder.name.startswith("seed-")
-
-
 def _with_seeds(
     results: list[tuple[str, Evaluation]], views: list[str | None], *, resamples: int, seed: int
 ) -> list[tuple[str, Evaluation]]:
     """The results, and before those of a run's several seeds what they say together."""
     from relatome.evaluate import over_seeds
+    from relatome.predictors import is_seed
 
     groups: dict[tuple[Path, str | None], list[int]] = {}
     for number, ((name, _), view) in enumerate(zip(results, views, strict=True)):
-        if _is_seed(Path(name)):
+        if is_seed(Path(name)):
             groups.setdefault((Path(name).parent, view), []).append(number)
     together = {
         inner[0]: (str(place), over_seeds([results[number][1] for number in inner], resamples=resamples, seed=seed))

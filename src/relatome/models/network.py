@@ -105,14 +105,13 @@ def costs(
     weights: Tensor | None = None,
     *,
     kind: str = "cross-entropy",
-    unjudged: str = "negative",
     **options: float,
 ) -> Tensor:
     """What each item costs, over classes that may hold and that its corpus annotates; ``(N,)``.
 
     What a corpus does not annotate exhaustively it cannot deny: the probability of such classes is added to the
     negative class (index 0: O, NO_RELATION), so that a disease corpus does not teach that chemicals do not exist.
-    An item of the negative class then raises them as much as it raises that; ``"masked"`` leaves them out of its loss.
+    An item of the negative class then raises them as much as it raises that; see `masked` for the other way.
 
     Parameters
     ----------
@@ -128,18 +127,22 @@ def costs(
         ``(C,)`` class weights: an item costs so many times as much.
     kind
         A member of `LOSSES`; ``options`` are its own.
-    unjudged
-        What becomes of classes that are not annotated, in items of the negative class: ``"negative"`` or ``"masked"``.
     """
     keep = gold >= 0
     found = torch.zeros(len(gold), device=logits.device)
     if not keep.any():
         return found
     weights = None if weights is None else weights.to(logits.device)
-    if unjudged == "masked":
-        legal = legal & (annotated | (gold > 0)[:, None])
     kept = logits[keep].float(), gold[keep], legal[keep], annotated[keep]
     return found.masked_scatter(keep, LOSSES[kind](*kept, weights, **options))
+
+
+def masked(legal: Tensor, gold: Tensor, annotated: Tensor) -> Tensor:
+    """``(N, C)`` the classes that may hold, of items of the negative class without those their corpus does not annotate.
+
+    Given to `costs` as ``legal``, such an item says nothing of these, neither for them nor against.
+    """
+    return legal & (annotated | (gold > 0)[:, None])
 
 
 def threshold_costs(logits: Tensor, gold: Tensor, legal: Tensor, annotated: Tensor) -> Tensor:

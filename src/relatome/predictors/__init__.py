@@ -19,7 +19,7 @@ from relatome.predictors.texts import Predictor, answers, head_of
 if TYPE_CHECKING:
     from relatome.predictors.neural import NeuralPredictor
 
-__all__ = ["BACKENDS", "BASELINES", "Predictor", "answers", "head_of", "load"]
+__all__ = ["BACKENDS", "BASELINES", "Predictor", "answers", "head_of", "is_seed", "load", "runs"]
 
 DEFAULT = Path(__file__).parent.parent / "default"
 
@@ -48,6 +48,26 @@ def load(model: str | Path = "default", *, backend: str = "auto") -> Predictor:
         )
     chosen = _kind(folder) if backend == "auto" else backend
     return pick(chosen, BACKENDS, "backend")(folder, source(folder))
+
+
+def runs(folder: str | Path) -> list[Path]:
+    """The trained model in a folder, or those of its seeds (``seed-1``, ``seed-2``, …, by number); none where it has neither.
+
+    Examples
+    --------
+    >>> runs("no such folder")
+    []
+    """
+    folder = Path(folder)
+    if (folder / "model.safetensors").is_file():
+        return [folder]
+    inner = [one for one in folder.glob("seed-*") if is_seed(one) and (one / "model.safetensors").is_file()]
+    return sorted(inner, key=lambda one: int(one.name.removeprefix("seed-")))
+
+
+def is_seed(folder: Path) -> bool:
+    """Whether a folder's name is that of one of a run's seeds."""
+    return folder.name.removeprefix("seed-").isdecimal() and folder.name.startswith("seed-")
 
 
 def source(folder: Path) -> str:

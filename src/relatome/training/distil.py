@@ -15,7 +15,7 @@ import numpy as np
 
 from relatome.batches import Row
 from relatome.errors import SettingsError
-from relatome.predictors import Predictor, head_of
+from relatome.predictors import Predictor, head_of, runs
 from relatome.tasks import TASKS
 from relatome.tasks.example import NEGATIVE, Encoded, Head, Prediction, TypedSpan
 
@@ -31,16 +31,29 @@ class Lesson(NamedTuple):
     inputs: Mapping[str, Sequence[Any]]
 
 
-def label(teacher: Predictor, lessons: Sequence[Lesson], heads: Sequence[Head]) -> None:
-    """Put the teacher's probabilities into the rows, as ``soft``.
+def teachers(name: str) -> list[str]:
+    """The models that teach by this name: ``"default"``, a model's folder, or the seeds in a folder, all of them."""
+    return [name] if name == "default" else [str(one) for one in runs(name)] or [name]
+
+
+def label(teachers: Sequence[Predictor], lessons: Sequence[Lesson], heads: Sequence[Head]) -> None:
+    """Put the teachers' mean probabilities into the rows, as ``soft``; of a class one says nothing of, nothing is said.
 
     Raises
     ------
     ModelError
-        The teacher has no head for a task.
+        A teacher has no head for a task.
     SettingsError
         It chooses between other classes than the student.
     """
+    for teacher in teachers:
+        _add(teacher, lessons, heads)
+    for lesson in lessons:
+        for row in lesson.rows:
+            row.soft = {name: table / len(teachers) for name, table in row.soft.items()}
+
+
+def _add(teacher: Predictor, lessons: Sequence[Lesson], heads: Sequence[Head]) -> None:
     theirs = {head.name: _counterpart(teacher, head) for head in heads}
     for first in range(0, len(lessons), DOCUMENTS):
         chosen = lessons[first : first + DOCUMENTS]
@@ -58,7 +71,8 @@ def label(teacher: Predictor, lessons: Sequence[Lesson], heads: Sequence[Head]) 
                 for row in lesson.rows:
                     if head.name in row.encoded:
                         _, encoded = row.encoded[head.name]
-                        row.soft[head.name] = _table(encoded, answers, head, theirs[head.name])
+                        table = _table(encoded, answers, head, theirs[head.name])
+                        row.soft[head.name] = row.soft[head.name] + table if head.name in row.soft else table
 
 
 def _counterpart(teacher: Predictor, head: Head) -> Head:
@@ -128,4 +142,4 @@ def _tags(encoded: Encoded, spans: Sequence[TypedSpan], head: Head, theirs: Head
     return flat
 
 
-__all__ = ["Lesson", "label"]
+__all__ = ["Lesson", "label", "teachers"]

@@ -111,9 +111,9 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
         if item.sources:
             title += f" of {', '.join(item.sources)}"
         if item.teacher:
-            teacher = predictors.load(item.teacher)
-            distil.label(teacher, lessons, taught)
-            title += f", taught by {teacher.source}"
+            teachers = [predictors.load(one) for one in distil.teachers(item.teacher)]
+            distil.label(teachers, lessons, taught)
+            title += f", taught by {' and '.join(one.source for one in teachers)}"
         mixture.counts[title] = seen
     mixture.counts["left out"] = held_out.counts
     return mixture

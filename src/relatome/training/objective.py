@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from relatome.batches import Row
-from relatome.models.network import costs, divergence, imitation, threshold_costs
+from relatome.models.network import costs, divergence, imitation, masked, threshold_costs
 from relatome.tasks.example import Head
 from relatome.tasks.ner import IGNORED
 from relatome.training.mixture import Mixture
@@ -108,10 +108,12 @@ class Objective:
         """What each item costs: by its gold, by its teacher, or a share of both."""
         wanted = self.wanted[head.name]
         options = {"smoothing": wanted.smoothing} | ({"focus": wanted.focus} if wanted.loss == "focal" else {})
+        legal = items.legal
+        if wanted.unjudged == "masked":
+            legal = masked(legal, items.gold, items.annotated)
         by_gold = costs(
-            logits, items.gold, items.legal, items.annotated, self.weights[head.name],
-            kind=wanted.loss, unjudged=wanted.unjudged, **options,
-        )  # fmt: skip
+            logits, items.gold, legal, items.annotated, self.weights[head.name], kind=wanted.loss, **options
+        )
         if items.soft is None:
             return by_gold
         by_teacher = torch.zeros_like(by_gold)

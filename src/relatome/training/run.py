@@ -30,7 +30,7 @@ from relatome.predictors.neural import NeuralPredictor
 from relatome.predictors.pytorch import TorchForward
 from relatome.tasks import TASKS
 from relatome.tasks.example import Head
-from relatome.training import mixture, thresholds
+from relatome.training import distil, mixture, thresholds
 from relatome.training.lock import Lock
 from relatome.training.loop import Run, Scores, Step
 from relatome.training.settings import Settings
@@ -119,8 +119,9 @@ def seen(settings: Settings) -> Seen:
         for use, split, documents in taken:
             found = tuple(prints(documents, corpus))
             parts.append(SeenPart(corpus.card.name, split, chosen, digest, use, found))
-        theirs = Seen.read(item.teacher) if item.teacher else None  # what a teacher saw, its student has from it
-        parts += theirs.parts if theirs is not None else ()
+        for teacher in distil.teachers(item.teacher) if item.teacher else ():
+            theirs = Seen.read(teacher)  # what a teacher saw, its student has from it
+            parts += theirs.parts if theirs is not None else ()
     once: dict[tuple[str, ...], SeenPart] = {}
     for part in parts:
         key = (part.corpus, part.split, part.protocol, part.split_hash, part.use)

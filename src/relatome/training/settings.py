@@ -139,7 +139,8 @@ class DataSettings:
         Of a merged corpus, the corpora whose rows are learned; empty: all. A table of its own, with another weight, reads
         one of them more often than the others. Dev is scored whole.
     teacher
-        A model folder, or ``"default"``: its probabilities for this corpus's inputs are learned beside the gold.
+        A model folder, or ``"default"``: its probabilities for this corpus's inputs are learned beside the gold. Of a
+        folder with several seeds, the mean of all.
     teacher_share
         Of the loss, what the teacher's probabilities count for; 1: the gold is not looked at.
     teacher_temperature
