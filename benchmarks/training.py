@@ -7,7 +7,7 @@ before the clock starts, and so are ours. Of ours the batches, and how many pair
 both sides answer. Corpora are read from ``RELATOME_DATA``.
 
 A whole run takes some fifty minutes of two cores with the six-layer encoder: ``padded`` two minutes (``--steps`` batches
-of 16 times 512 pieces), ``dynamic`` eight (an epoch with either batch size), ``identical`` three, ``packed`` 24 (one
+of 16 times 512 pieces), ``dynamic`` eight (an epoch with either batch size), ``identical`` three, ``packed`` 20 (one
 corpus after the other, one pair a pass being the slow side, and ours once more for as long as that took), ``chemprot``
 twelve, ``peak`` seconds. ``--documents`` and ``--steps`` make it shorter. ``--trainer-precision bf16`` gives the
 Trainer half precision too; where a CPU compiles a kernel for every shape, as with bf16, that is slower for batches of any width than fp32.
