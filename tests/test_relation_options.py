@@ -484,6 +484,14 @@ def test_mention_pooling_is_the_mean_of_its_pieces() -> None:
     )
 
 
+def test_a_row_that_ends_with_an_opening_marker_is_no_error_for_a_head_that_reads_closing_ones() -> None:
+    torch.manual_seed(0)
+    hidden = torch.randn(1, 8, 8)
+    packed: Any = heads.made(with_options("packed", pooling="mention"), 8, 0.0)
+    both = packed(hidden, torch.tensor([[[1, 3], [6, 7]]]))  # the second pair is another head's, and ends the row
+    assert torch.equal(both[:, :1], packed(hidden, torch.tensor([[[1, 3]]])))
+
+
 WAYS = [
     (kind, Options(markers=markers, pooling=pooling, closing=closing, symmetric=("Bind",)))
     for kind in KINDS

@@ -40,7 +40,10 @@ def train(
     class_weights: Annotated[str | None, typer.Option(help="Of every head: none, balanced or root.")] = None,
     smoothing: Annotated[float | None, typer.Option(help="Of every head: share of the target spread evenly.")] = None,
     teacher: Annotated[
-        str | None, typer.Option(help="For every corpus: a model folder, or default, whose answers are learned too.")
+        str | None,
+        typer.Option(
+            help="For every corpus: a model folder (of several seeds: all), or default, whose answers are learned too."
+        ),
     ] = None,
     precision: Annotated[str | None, typer.Option(help="auto, fp32, bf16, or (CUDA) fp16.")] = None,
     accumulate: Annotated[int | None, typer.Option(help="Parts a batch is read in, to fit the memory.")] = None,

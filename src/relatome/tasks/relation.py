@@ -39,7 +39,7 @@ from relatome.wordpieces import MARKER, MARKERS, Window, markers_of
 HEADS = ("packed", "marker", "document")
 SCORER = "relations"
 _NO_MARKERS: Mapping[str, Sequence[int]] = {}
-PAIRS_PER_ROW = 32  # 128 marker pieces: a list of forty drugs must not make a row of 6,000 pieces
+PAIRS_PER_ROW = 32  # at most 128 marker pieces: a list of forty drugs must not make a row of 6,000 pieces
 
 Gold = str | tuple[str, ...]
 Targets = np.ndarray[Any, np.dtype[np.int64]]
@@ -109,7 +109,7 @@ def encode(
                 yield Encoded(cut[0], (index,), dropped=True)
         return
     typed = head.options.markers == "typed"
-    step = 1 if head.options.closing else 2
+    step = 1 if head.options.closing else 2  # the closing ones are every second
     rows: dict[int, tuple[Window, list[int], list[tuple[int, int, int, int]], list[int]]] = {}
     for index, pair, mirror in readings:
         placed = _place(windows[index], pair, located)

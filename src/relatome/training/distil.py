@@ -36,7 +36,7 @@ def teachers(name: str) -> list[str]:
     return [name] if name == "default" else [str(one) for one in runs(name)] or [name]
 
 
-def label(teachers: Sequence[Predictor], lessons: Sequence[Lesson], heads: Sequence[Head]) -> None:
+def label(predictors: Sequence[Predictor], lessons: Sequence[Lesson], heads: Sequence[Head]) -> None:
     """Put the teachers' mean probabilities into the rows, as ``soft``; of a class one says nothing of, nothing is said.
 
     Raises
@@ -46,11 +46,11 @@ def label(teachers: Sequence[Predictor], lessons: Sequence[Lesson], heads: Seque
     SettingsError
         It chooses between other classes than the student.
     """
-    for teacher in teachers:
+    for teacher in predictors:
         _add(teacher, lessons, heads)
     for lesson in lessons:
         for row in lesson.rows:
-            row.soft = {name: table / len(teachers) for name, table in row.soft.items()}
+            row.soft = {name: table / len(predictors) for name, table in row.soft.items()}
 
 
 def _add(teacher: Predictor, lessons: Sequence[Lesson], heads: Sequence[Head]) -> None:
