@@ -23,7 +23,7 @@ from relatome.training import run as running
 from relatome.training import settings as options
 from relatome.training import thresholds
 from relatome.training.settings import Settings
-from relatome.training.thresholds import FOLDS, STEPS, Answers, Count
+from relatome.training.thresholds import FOLDS, SHARES, STEPS, Answers, Count
 from tests import tiny
 from tests.test_hosted import encoder_folder as family_folder
 from tests.test_train_command import RUN as RUN_OF_THREE
@@ -94,6 +94,26 @@ def test_a_class_said_too_seldom_is_said_more_often() -> None:
     assert moved.before < moved.unseen <= moved.after
 
 
+def test_one_number_moves_all_classes_by_the_log_of_their_frequency(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers of a model whose weights took away what frequency gives: the number that gives it back is found."""
+    counts = np.array([1000.0, 100.0, 10.0])
+    along = thresholds.rarity(counts)
+    chance = np.random.default_rng(5)
+    gold = chance.choice(3, 4000, p=counts / counts.sum())
+    logits = chance.normal(size=(4000, 3)) + 2 * np.eye(3)[gold]
+    found = Answers(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)), gold, np.arange(4000) % FOLDS)
+    monkeypatch.setattr(thresholds, "ENOUGH", 10_000)  # it is not asked whether a class has enough
+    moved = thresholds.offsets(found, MACRO, along)
+    share = moved[2] / along[2]
+    assert 0.2 < share < 1.2
+    assert moved == pytest.approx(share * along, abs=0.01)
+    every = [MACRO.f1(gold, (found.logs + np.round(one * along, 2)).argmax(axis=1)) for one in SHARES]
+    assert MACRO.f1(gold, (found.logs + moved).argmax(axis=1)) == max(every)
+    said = thresholds.chosen(found, MACRO, THREE, along)
+    assert said.after > said.before + 0.05
+    assert said.shifts == {"b": moved[1], "c": moved[2]}
+
+
 def test_a_class_of_few_examples_is_not_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     found = drawn(1, bias=(0.0, -2.5, -2.5))
     rare = found.only((found.gold != 2) | (np.cumsum(found.gold == 2) < ENOUGH))
@@ -132,7 +152,7 @@ name = "{head}"
 task = "{task}"
 kind = "{kind}"
 class_weights = "balanced"
-thresholds = "dev"
+thresholds = "{thresholds}"
 
 [[data]]
 corpus = "toy.toml"
@@ -153,7 +173,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def written(folder: Path, **words: str) -> None:
     """``run.toml``, for one head."""
-    words = {"head": "harm", "task": "classification", "kind": "label", **words}
+    words = {"head": "harm", "task": "classification", "kind": "label", "thresholds": "dev", **words}
     (folder / "run.toml").write_text(HEADER + TABLES.format(**words), encoding="utf-8")
 
 
@@ -183,26 +203,28 @@ def skewed(folder: Path, label: str, settings: Settings) -> Checkpoint:
     ("words", "encoder", "label"),
     [
         ({}, "encoder", "yes"),
+        ({"thresholds": "frequency"}, "encoder", "yes"),
         ({"head": "relations", "task": "relation", "kind": "packed"}, "encoder", "CID"),
         ({"head": "relations", "task": "relation", "kind": "marker"}, "encoder", "CID"),
         ({}, "roberta", "yes"),
     ],
-    ids=["label", "packed", "marker", "another family"],
+    ids=["label", "by frequency", "packed", "marker", "another family"],
 )
 def test_a_skewed_model_is_put_right(made: Path, words: dict[str, str], encoder: str, label: str) -> None:
     if encoder != "encoder":
         family_folder(made / encoder, encoder)
     trained(made, "run", "--set", "heads.thresholds=none", "--epochs", "8", "--encoder", encoder, **words)
     settings = options.read(made / "run.toml")
+    taught = running.planned(settings, made / "another").mixture
     best = skewed(made / "run", label, settings)
     before = best.card["training"]["dev"]["mean"]
-    said = running.with_thresholds(settings, best)["thresholds"]
+    said = running.with_thresholds(settings, taught, best)["thresholds"]
     (moved,) = said.values()
     assert moved["shifts"]
     assert moved["before"] < moved["unseen"] <= moved["after"]
     after = running.dev_scores(settings, best)["mean"]
     assert after == best.card["training"]["dev"]["mean"] > before
-    assert running.with_thresholds(settings, best) == {"thresholds": said}  # once is enough
+    assert running.with_thresholds(settings, taught, best) == {"thresholds": said}  # once is enough
     assert running.dev_scores(settings, best)["mean"] == after
 
 
@@ -212,7 +234,8 @@ def test_what_lowers_the_score_is_undone(made: Path) -> None:
     best = skewed(made / "run", "yes", settings)
     bias = best.network.state_dict()["heads.harm.classifier.bias"].clone()
     predictor = running.predictor_of(best)
-    (moved,) = thresholds.move(settings, best, predictor, lambda: 0.3, before=0.4).values()
+    taught = running.planned(settings, made / "another").mixture
+    (moved,) = thresholds.move(settings, taught, best, predictor, lambda: 0.3, before=0.4).values()
     assert not moved.shifts
     assert moved.after == moved.before
     assert torch.allclose(best.network.state_dict()["heads.harm.classifier.bias"], bias)
@@ -261,7 +284,7 @@ def test_stopped_while_thresholds_are_chosen_it_goes_on(made: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("table", "problem"),
     [
-        ({"thresholds": "test"}, "thresholds should be none or dev, found 'test'"),
+        ({"thresholds": "test"}, "thresholds should be none, dev or frequency, found 'test'"),
         ({"task": "ner", "kind": "tags"}, "this one gives entities"),
         ({"task": "relation", "kind": "document"}, "this one gives concepts"),
         ({"task": "relation", "choice": "multilabel"}, "this one gives several labels a pair"),

@@ -28,6 +28,7 @@ from relatome.wordpieces import WordPieces
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Targets = np.ndarray[Any, np.dtype[np.int64]]
+Counts = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(slots=True)
@@ -61,6 +62,12 @@ def heads(settings: Settings) -> tuple[Head, ...]:
     return tuple(
         _head(wanted, [_card(d) for d in settings.data if wanted.name in d.heads]) for wanted in settings.heads
     )
+
+
+def frequencies(mixture: Mixture, head: str, classes: int) -> Counts:
+    """``(C,)`` how many examples of each class a head is taught."""
+    gold = np.concatenate([row.targets[head] for rows in mixture.rows for row in rows if head in row.targets])
+    return np.bincount(gold[gold >= 0], minlength=classes).astype(np.float64)
 
 
 def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: int) -> Mixture:

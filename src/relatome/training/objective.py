@@ -17,7 +17,7 @@ from relatome.batches import Row
 from relatome.models.network import costs, divergence, imitation, masked, threshold_costs
 from relatome.tasks.example import Head
 from relatome.tasks.ner import IGNORED
-from relatome.training.mixture import Mixture
+from relatome.training.mixture import Mixture, frequencies
 from relatome.training.settings import CLASS_WEIGHTS, HeadSettings, Settings
 
 
@@ -220,9 +220,7 @@ def _class_weights(wanted: HeadSettings, mixture: Mixture, head: Head) -> Tensor
     exponent = CLASS_WEIGHTS[wanted.class_weights]
     if not exponent:
         return None
-    found = [row.targets[head.name] for rows in mixture.rows for row in rows if head.name in row.targets]
-    gold = np.concatenate(found)
-    counts = np.bincount(gold[gold >= 0], minlength=_classes(head)).astype(np.float64)
+    counts = frequencies(mixture, head.name, _classes(head))
     weights = np.where(counts > 0, (counts.sum() / np.maximum(counts, 1)) ** exponent, 0.0)
     weights *= counts.sum() / (weights * counts).sum()
     return torch.from_numpy(weights.astype(np.float32))

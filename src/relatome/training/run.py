@@ -83,7 +83,7 @@ def planned(settings: Settings, folder: str | Path) -> Run:
         raise SettingsError(problems)
     found.counts.update(mixture.unseen(found, settings, heads))
     score = (lambda current: dev_scores(settings, current)) if any(item.dev for item in settings.data) else None
-    finish = (lambda best: with_thresholds(settings, best)) if thresholds.wanted(settings) else None
+    finish = (lambda best: with_thresholds(settings, found, best)) if thresholds.wanted(settings) else None
     return Run(settings, checkpoint, found, folder, score=score, finish=finish)
 
 
@@ -219,7 +219,7 @@ def dev_scores(settings: Settings, checkpoint: Checkpoint) -> Scores:
     return {"mean": round(sum(scores.values()) / len(scores), 4), **scores}
 
 
-def with_thresholds(settings: Settings, best: Checkpoint) -> dict[str, Any]:
+def with_thresholds(settings: Settings, taught: mixture.Mixture, best: Checkpoint) -> dict[str, Any]:
     """Move the thresholds of the heads that ask for it, in place; what was done, as it then stands in the model's card."""
     training = best.card["training"]
     if "thresholds" in training:  # stopped before when all but the end was done
@@ -230,7 +230,7 @@ def with_thresholds(settings: Settings, best: Checkpoint) -> dict[str, Any]:
         scored.append(dev_scores(settings, best))
         return scored[-1]["mean"]
 
-    moved = thresholds.move(settings, best, predictor_of(best), score, before=training["dev"]["mean"])
+    moved = thresholds.move(settings, taught, best, predictor_of(best), score, before=training["dev"]["mean"])
     training["thresholds"] = {name: one.json() for name, one in moved.items()}
     if any(one.shifts for one in moved.values()):
         training["dev"] = dict(scored[-1])

@@ -27,7 +27,7 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 LOSSES = ("cross-entropy", "focal")  # a test holds them to `models.network.LOSSES`, which needs torch
 CLASS_WEIGHTS = {"none": 0.0, "balanced": 1.0, "root": 0.5}  # name: exponent of the inverse class frequency
 UNJUDGED = ("negative", "masked")
-THRESHOLDS = ("none", "dev")
+THRESHOLDS = ("none", "dev", "frequency")
 CARD = "card"  # in a list of labels: those that the corpora's cards name
 
 
@@ -61,7 +61,8 @@ class HeadSettings:
         probability is added to the ``"negative"`` class, or they are ``"masked"``, left out of the loss.
     thresholds
         ``"dev"``: when the training has ended, what is added to each class's bias is chosen for dev's F1
-        (`training.thresholds`); ``"none"``. Heads that give an item one label.
+        (`training.thresholds`); ``"frequency"``: one number is, times the log of each class's frequency in training;
+        ``"none"``. Heads that give an item one label.
     markers
         Relations only: ``"plain"`` (``[E1]``), ``"typed"`` (``[E1:Chemical]``), or ``"blinded"`` (``@CHEMICAL$`` in place
         of the mention, for the encoder alone; ``marker`` heads).
@@ -526,7 +527,7 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
     problems += [
         f"heads {head.name!r}: thresholds are chosen on dev, and no corpus that teaches it has a dev"
         for head in settings.heads
-        if whole and head.thresholds == "dev" and head.name not in scored
+        if whole and head.thresholds != "none" and head.name not in scored
     ]
     taught = {name for item in settings.data for name in item.heads}
     problems += [f"heads {name!r}: no corpus teaches it" for name in names if whole and name not in taught]
@@ -554,8 +555,8 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
 
 def _thresholds(head: HeadSettings) -> list[str]:
     if head.thresholds not in THRESHOLDS:
-        return [f"thresholds should be {' or '.join(THRESHOLDS)}, found {head.thresholds!r}"]
-    if head.thresholds == "dev" and (head.task == "ner" or head.kind == "document" or head.choice == "multilabel"):
+        return [f"thresholds should be {', '.join(THRESHOLDS[:-1])} or {THRESHOLDS[-1]}, found {head.thresholds!r}"]
+    if head.thresholds != "none" and (head.task == "ner" or head.kind == "document" or head.choice == "multilabel"):
         what = {"ner": "entities"}.get(head.task) or (
             "concepts" if head.kind == "document" else "several labels a pair"
         )

@@ -6,10 +6,14 @@ ascent, one class after another, for the F1 that dev is scored by (SCut: Yang 20
 text categorization", section 3; as offsets of logits: Menon et al. 2021, arXiv:2007.07314). Where that is a macro average
 each class is moved; where it is micro all classes move together against the negative one.
 
+With ``"frequency"`` one number is chosen in place of one a class: how much of the logarithm of each class's frequency in
+training is added to its bias (Menon et al. 2021, section 4.1, with the sign free). It gives back what class weights took,
+and dev tells one number of many examples what it cannot tell a rare class of few.
+
 Numbers chosen on dev look good on dev. So they are also chosen on four fifths of its documents and tried on the rest, in
-turn: a head that gains nothing there is left as it is. And a class of few examples is not moved: how often it is there to
-be found decides where its threshold is best, and of a rare one dev does not tell that (`dev/LOG.md`, 2026-11-29: moved
-for 49 examples, a class lost more than half of its F1 on test).
+turn: a head that gains nothing there is left as it is. And a class of few examples is not moved by itself: how often it
+is there to be found decides where its threshold is best, and of a rare one dev does not tell that (`dev/LOG.md`,
+2026-11-29: moved for 49 examples, a class lost more than half of its F1 on test).
 """
 
 from __future__ import annotations
@@ -29,13 +33,14 @@ from relatome.models.checkpoint import Checkpoint
 from relatome.predictors.texts import Predictor
 from relatome.tasks import TASKS
 from relatome.tasks.example import NEGATIVE, Head
-from relatome.training.mixture import dev_documents
+from relatome.training.mixture import Mixture, dev_documents, frequencies
 from relatome.training.settings import Settings
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 Reals = np.ndarray[Any, np.dtype[np.float64]]
 
 STEPS = np.round(np.arange(-3.0, 3.01, 0.1), 1)  # of a logit: from a twentieth of the odds to twenty times
+SHARES = np.round(np.arange(-1.0, 1.51, 0.1), 1)  # of a log frequency
 FOLDS = 5
 ROUNDS = 10
 ENOUGH = 100  # gold examples on dev, of a class that is moved by itself
@@ -130,12 +135,19 @@ def wanted(settings: Settings) -> bool:
 
 
 def move(
-    settings: Settings, checkpoint: Checkpoint, predictor: Predictor, score: Callable[[], float], before: float
+    settings: Settings,
+    mixture: Mixture,
+    checkpoint: Checkpoint,
+    predictor: Predictor,
+    score: Callable[[], float],
+    before: float,
 ) -> dict[str, Moved]:
     """Move the biases of the heads that ask for it, in place; what was done, by head.
 
     Parameters
     ----------
+    mixture
+        What it was taught: how often each class.
     predictor
         Of that checkpoint.
     score, before
@@ -148,7 +160,8 @@ def move(
         if one.thresholds != "none":
             head = heads[one.name]
             found, count = answers(settings, head, predictor), counted(settings, head)
-            done[one.name] = chosen(found, count, head)
+            along = rarity(frequencies(mixture, head.name, head.classes)) if one.thresholds == "frequency" else None
+            done[one.name] = chosen(found, count, head, along)
             _add(checkpoint, head, done[one.name].shifts)
     if any(moved.shifts for moved in done.values()) and score() < before:
         for name, moved in done.items():
@@ -193,16 +206,28 @@ def counted(settings: Settings, head: Head) -> Count:
     return Count(np.asarray([kept.index(name) if name in kept else -1 for name in names]), macro=False)
 
 
-def chosen(found: Answers, count: Count, head: Head) -> Moved:
+def rarity(counts: Reals) -> Reals:
+    """``(C,)`` the log frequency of each class beside the commonest one's; a class never taught is as rare as the rarest.
+
+    Examples
+    --------
+    >>> rarity(np.array([100.0, 1.0, 0.0])).round(1).tolist()
+    [0.0, -4.6, -4.6]
+    """
+    logs: Reals = np.log(np.where(counts > 0, counts, counts[counts > 0].min()) / counts.max())
+    return logs
+
+
+def chosen(found: Answers, count: Count, head: Head, along: Reals | None = None) -> Moved:
     """The shifts of a head's labels, and what they are worth on documents they were not chosen on."""
     before = count.f1(found.gold, found.logs.argmax(axis=1))
     said = np.zeros(len(found.gold), dtype=np.int64)
     for number in range(FOLDS):
         here = found.fold == number
-        said[here] = (found.logs[here] + offsets(found.only(~here), count)).argmax(axis=1)
+        said[here] = (found.logs[here] + offsets(found.only(~here), count, along)).argmax(axis=1)
     unseen = count.f1(found.gold, said)
     average = "macro" if count.macro else "micro"
-    moved = offsets(found, count)
+    moved = offsets(found, count, along)
     if unseen <= before or not moved.any():
         return Moved(average, {}, before, before, unseen)
     after = count.f1(found.gold, (found.logs + moved).argmax(axis=1))
@@ -210,10 +235,14 @@ def chosen(found: Answers, count: Count, head: Head) -> Moved:
     return Moved(average, shifts, before, after, unseen)
 
 
-def offsets(found: Answers, count: Count) -> Reals:
+def offsets(found: Answers, count: Count, along: Reals | None = None) -> Reals:
     """``(C,)`` what is added to each class for the highest F1; of equally good ones the least.
 
-    Where the F1 is a macro average, classes of fewer than ``ENOUGH`` examples stay as they are.
+    Parameters
+    ----------
+    along
+        ``(C,)`` what all classes move by together, times one number; None: each by itself, and where the F1 is a macro
+        average classes of fewer than ``ENOUGH`` examples stay as they are.
 
     Examples
     --------
@@ -226,6 +255,9 @@ def offsets(found: Answers, count: Count) -> Reals:
     moved = np.zeros(classes)
     if not len(found.gold):
         return moved
+    if along is not None:
+        every = [np.round(share * along, 2) for share in sorted(SHARES, key=abs)]
+        return max(every, key=lambda one: round(count.f1(found.gold, (found.logs + one).argmax(axis=1)), 9))
     examples = np.bincount(found.gold, minlength=classes)
     free = [one for one in range(1, classes) if examples[one] >= ENOUGH] if count.macro else [0]
     steps = sorted(STEPS, key=abs)
