@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -369,7 +369,7 @@ def packed(corpus: str, bound: float, options: Options, folder: Path, documents:
 
 
 def to_score(pairs: Pairs) -> Iterator[Line]:
-    """Wall time until dev is as good as the dynamic-padding Trainer's after its epochs; dev is scored off the clock.
+    """Wall time until dev is as good as the dynamic-padding Trainer's after as many epochs; dev is scored off the clock.
 
     Where theirs has learned nothing yet there is nothing to reach, and the ratio is 0.
     """
@@ -382,8 +382,8 @@ def to_score(pairs: Pairs) -> Iterator[Line]:
         facts["void"] = "theirs finds no relation, so there is nothing to reach"
         yield Line(name, 0.0, theirs.seconds, 0.0, "seconds", 2.0, facts)
         return
-    run = pairs.run("packed", epochs=6 * epochs)
-    every = max(1, run.total // 24)
+    run = pairs.run("packed")
+    every = max(1, run.total // 12)
     seconds, last, reached = 0.0, time.perf_counter(), 0.0
     for step in run.steps():
         seconds += time.perf_counter() - last
@@ -443,7 +443,8 @@ class _Given:
 def lines(options: Options, folder: Path, wanted: Sequence[str] = ()) -> Iterator[Line]:
     """The table's rows, as they are measured; each says what it took."""
     sentences = Pairs("bc5cdr", options, folder / "bc5cdr")
-    chemprot = Pairs("chemprot", options, folder / "chemprot", documents=300)
+    longer = replace(options, epochs=3 * options.epochs)  # after one of ChemProt's 22 types theirs finds no relation yet
+    chemprot = Pairs("chemprot", longer, folder / "chemprot")
     rows: dict[str, Callable[[], Iterator[Line]]] = {
         "padded": lambda: padded(sentences, options),
         "dynamic": lambda: dynamic(sentences, options),

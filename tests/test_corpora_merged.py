@@ -253,6 +253,13 @@ def test_of_a_merged_corpus_some_sources_are_learned_or_read_more_often(listed: 
     assert [built.counts[title]["rows"] for title in ("two train", "two train of b")] == [len(every), len(some)]
 
 
+def test_tables_that_read_the_same_are_counted_each(listed: Merged) -> None:
+    settings = run_of({}, {"weight": 0.5}, {})
+    built = mixture.build(settings, mixture.heads(settings), WordPieces.toy(tiny.PIECES), 64)
+    titles = ("two train", "two train, table 2", "two train, table 3")
+    assert [built.counts[title]["rows"] for title in titles] == [len(part) for part in built.rows]
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_a_run_has_seen_all_that_any_of_its_tables_read(listed: Merged, order: tuple[int, int]) -> None:
     tables = ({"sources": ["a"]}, {"sources": ["b"]})
