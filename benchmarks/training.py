@@ -443,7 +443,9 @@ class _Given:
 def lines(options: Options, folder: Path, wanted: Sequence[str] = ()) -> Iterator[Line]:
     """The table's rows, as they are measured; each says what it took."""
     sentences = Pairs("bc5cdr", options, folder / "bc5cdr")
-    longer = replace(options, epochs=3 * options.epochs)  # after one of ChemProt's 22 types theirs finds no relation yet
+    longer = replace(
+        options, epochs=3 * options.epochs
+    )  # after one of ChemProt's 22 types theirs finds no relation yet
     chemprot = Pairs("chemprot", longer, folder / "chemprot")
     rows: dict[str, Callable[[], Iterator[Line]]] = {
         "padded": lambda: padded(sentences, options),

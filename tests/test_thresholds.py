@@ -19,9 +19,9 @@ from relatome.errors import SettingsError
 from relatome.models import checkpoint
 from relatome.models.checkpoint import Checkpoint
 from relatome.tasks.example import Head
+from relatome.training import mixture, thresholds
 from relatome.training import run as running
 from relatome.training import settings as options
-from relatome.training import thresholds
 from relatome.training.settings import Settings
 from relatome.training.thresholds import FOLDS, SHARES, STEPS, Answers, Count
 from tests import tiny
@@ -281,6 +281,23 @@ def test_stopped_while_thresholds_are_chosen_it_goes_on(made: Path, monkeypatch:
     assert weights(made / "stopped") == weights(made / "whole")
 
 
+def test_a_given_number_is_not_chosen_and_not_undone(made: Path) -> None:
+    trained(made, "plain", "--set", "heads.thresholds=none")
+    card = trained(made, "moved", "--set", "heads.prior=-2.5", thresholds="frequency")
+    heads = options.read(made / "run.toml"), mixture.heads(options.read(made / "run.toml"))
+    taught = running.planned(heads[0], made / "another").mixture
+    along = thresholds.rarity(mixture.frequencies(taught, "harm", 2))
+    moved = card["thresholds"]["harm"]
+    (rare,) = (label for label, one in zip(heads[1][0].labels, along, strict=True) if one < 0)
+    assert moved["shifts"] == {rare: pytest.approx(-2.5 * along.min(), abs=0.01)}
+    assert moved["unseen"] == moved["after"] < moved["before"]
+    assert card["dev"]["mean"] < checkpoint.load(made / "plain").card["training"]["dev"]["mean"]
+    biases = [
+        checkpoint.load(made / name).network.state_dict()["heads.harm.classifier.bias"] for name in ("plain", "moved")
+    ]
+    assert (biases[1] - biases[0]).max().item() == pytest.approx(moved["shifts"][rare])
+
+
 @pytest.mark.parametrize(
     ("table", "problem"),
     [
@@ -288,6 +305,8 @@ def test_stopped_while_thresholds_are_chosen_it_goes_on(made: Path, monkeypatch:
         ({"task": "ner", "kind": "tags"}, "this one gives entities"),
         ({"task": "relation", "kind": "document"}, "this one gives concepts"),
         ({"task": "relation", "choice": "multilabel"}, "this one gives several labels a pair"),
+        ({"thresholds": "dev", "prior": 1.0}, "prior is for thresholds"),
+        ({"thresholds": "frequency", "prior": 9.0}, "prior should be from -5 to 5, found 9.0"),
         ({}, "no corpus that teaches it has a dev"),
     ],
 )

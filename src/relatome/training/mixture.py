@@ -121,7 +121,9 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
             teachers = [predictors.load(one) for one in distil.teachers(item.teacher)]
             distil.label(teachers, lessons, taught)
             title += f", taught by {' and '.join(one.source for one in teachers)}"
-        alike = sum(one.split(", table ")[0] == title for one in mixture.counts)  # of types or weights of their own, say
+        alike = sum(
+            one.split(", table ")[0] == title for one in mixture.counts
+        )  # of types or weights of their own, say
         mixture.counts[f"{title}, table {alike + 1}" if alike else title] = seen
     mixture.counts["left out"] = held_out.counts
     return mixture

@@ -63,6 +63,8 @@ class HeadSettings:
         ``"dev"``: when the training has ended, what is added to each class's bias is chosen for dev's F1
         (`training.thresholds`); ``"frequency"``: one number is, times the log of each class's frequency in training;
         ``"none"``. Heads that give an item one label.
+    prior
+        With ``thresholds = "frequency"``, that number; 0: chosen on dev.
     markers
         Relations only: ``"plain"`` (``[E1]``), ``"typed"`` (``[E1:Chemical]``), or ``"blinded"`` (``@CHEMICAL$`` in place
         of the mention, for the encoder alone; ``marker`` heads).
@@ -102,6 +104,7 @@ class HeadSettings:
     smoothing: float = 0.0
     unjudged: str = "negative"
     thresholds: str = "none"
+    prior: float = 0.0
     markers: str = "plain"
     pooling: str = ""
     closing: bool = True
@@ -561,6 +564,10 @@ def _thresholds(head: HeadSettings) -> list[str]:
             "concepts" if head.kind == "document" else "several labels a pair"
         )
         return [f"thresholds are for heads that give an item one label, and this one gives {what}"]
+    if head.prior and head.thresholds != "frequency":
+        return ['prior is for thresholds = "frequency"']
+    if not -5 <= head.prior <= 5:
+        return [f"prior should be from -5 to 5, found {head.prior}"]
     return []
 
 

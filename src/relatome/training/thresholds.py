@@ -8,7 +8,8 @@ each class is moved; where it is micro all classes move together against the neg
 
 With ``"frequency"`` one number is chosen in place of one a class: how much of the logarithm of each class's frequency in
 training is added to its bias (Menon et al. 2021, section 4.1, with the sign free). It gives back what class weights took,
-and dev tells one number of many examples what it cannot tell a rare class of few.
+and dev tells one number of many examples what it cannot tell a rare class of few. A run file may give the number itself
+(``prior``), chosen on several seeds, say.
 
 Numbers chosen on dev look good on dev. So they are also chosen on four fifths of its documents and tried on the rest, in
 turn: a head that gains nothing there is left as it is. And a class of few examples is not moved by itself: how often it
@@ -151,8 +152,8 @@ def move(
     predictor
         Of that checkpoint.
     score, before
-        What the run is chosen by, of the checkpoint as it then is, and as it was. If it falls everything is undone: a
-        score also counts what no example reaches.
+        What the run is chosen by, of the checkpoint as it then is, and as it was. If it falls, all that was chosen here
+        is undone: a score also counts what no example reaches.
     """
     heads = {head.name: head for head in checkpoint.network.asked}
     done: dict[str, Moved] = {}
@@ -161,12 +162,17 @@ def move(
             head = heads[one.name]
             found, count = answers(settings, head, predictor), counted(settings, head)
             along = rarity(frequencies(mixture, head.name, head.classes)) if one.thresholds == "frequency" else None
-            done[one.name] = chosen(found, count, head, along)
+            given = np.round(one.prior * along, 2) if along is not None and one.prior else None
+            done[one.name] = chosen(found, count, head, along) if given is None else worth(found, count, head, given)
             _add(checkpoint, head, done[one.name].shifts)
+    ours = [one.name for one in settings.heads if one.name in done and not one.prior]  # what a file says is not undone
     if any(moved.shifts for moved in done.values()) and score() < before:
-        for name, moved in done.items():
+        for name in ours:
+            moved = done[name]
             _add(checkpoint, heads[name], {label: -shift for label, shift in moved.shifts.items()})
             done[name] = Moved(moved.average, {}, moved.before, moved.before, moved.unseen)
+        if any(moved.shifts for moved in done.values()):
+            score()
     return done
 
 
@@ -226,13 +232,17 @@ def chosen(found: Answers, count: Count, head: Head, along: Reals | None = None)
         here = found.fold == number
         said[here] = (found.logs[here] + offsets(found.only(~here), count, along)).argmax(axis=1)
     unseen = count.f1(found.gold, said)
-    average = "macro" if count.macro else "micro"
     moved = offsets(found, count, along)
     if unseen <= before or not moved.any():
-        return Moved(average, {}, before, before, unseen)
-    after = count.f1(found.gold, (found.logs + moved).argmax(axis=1))
+        moved = np.zeros(len(head.labels))
+    return worth(found, count, head, moved, unseen)
+
+
+def worth(found: Answers, count: Count, head: Head, moved: Reals, unseen: float | None = None) -> Moved:
+    """What shifts are worth; ``unseen``: on documents they were not chosen on, where some were."""
+    before, after = (count.f1(found.gold, (found.logs + shift).argmax(axis=1)) for shift in (0.0, moved))
     shifts = {label: float(shift) for label, shift in zip(head.labels, moved, strict=True) if shift}
-    return Moved(average, shifts, before, after, unseen)
+    return Moved("macro" if count.macro else "micro", shifts, before, after, after if unseen is None else unseen)
 
 
 def offsets(found: Answers, count: Count, along: Reals | None = None) -> Reals:
