@@ -6,10 +6,10 @@ before the clock starts, and so are ours. Of ours the batches, and how many pair
 ``identical``, where both are given the same batches. Rates are pairs a second: a pair is one ordered candidate that
 both sides answer. Corpora are read from ``RELATOME_DATA``.
 
-A whole run takes some 45 minutes of two cores with the six-layer encoder: ``padded`` two minutes (``--steps`` batches
+A whole run takes some two hours of two cores with the six-layer encoder: ``padded`` two minutes (``--steps`` batches
 of 16 times 512 pieces), ``dynamic`` eight (an epoch with either batch size), ``identical`` three, ``packed`` 20 (one
 corpus after the other, one pair a pass being the slow side, and ours once more for as long as that took), ``chemprot``
-twelve, ``peak`` seconds. ``--documents`` and ``--steps`` make it shorter. ``--trainer-precision bf16`` gives the
+an hour of one core (three epochs of the Trainer), ``peak`` seconds. ``--documents`` and ``--steps`` make it shorter. ``--trainer-precision bf16`` gives the
 Trainer half precision too; where a CPU compiles a kernel for every shape, as with bf16, that is slower for batches of any width than fp32.
 """
 
