@@ -15,6 +15,7 @@ from relatome.cli import main
 from relatome.corpora.merged import Merged
 from relatome.documents import Document, Label, Mention, Relation, Span
 from relatome.errors import ScoreError, SettingsError, TrainingError
+from relatome.evaluate import over_seeds
 from relatome.evaluation import entities, rows
 from relatome.evaluation.entities import TOKENS
 from relatome.evaluation.rows import JUDGED
@@ -31,14 +32,17 @@ DRAWS = {"resamples": 20, "seed": 0}
 class Says:
     """A predictor that says what a table says."""
 
-    def __init__(self, head: Head, table: dict[str, Any]) -> None:
-        self.heads, self.table = {head.name: head}, table
+    def __init__(self, head: Head, table: dict[str, Any], sure: dict[str, Any] | None = None) -> None:
+        self.heads, self.table, self.sure = {head.name: head}, table, sure or {}
         self.source = "says@1"
         self.card: dict[str, Any] = {}
 
     def predict(self, requests: Any, memory: Any = None) -> Any:
         return {
-            name: [Prediction(one.id, self.table.get(one.id, self.table.get("", ()))) for one in asked]
+            name: [
+                Prediction(one.id, self.table.get(one.id, self.table.get("", ())), self.sure.get(one.id, {}))
+                for one in asked
+            ]
             for name, asked in requests.items()
         }
 
@@ -103,6 +107,41 @@ def test_no_relation_is_a_class_and_only_classes_with_gold_count(nine: tuple[Mer
     with pytest.raises(ScoreError, match="relations9 has no relation 'cures', which the model answers"):
         other = replace(head, labels=(NEGATIVE, "cures"))
         rows.score(Says(other, {}), corpus.card, documents, "gold", DRAWS)
+
+
+def test_seeds_are_told_together_also_as_the_corpus_can_judge(nine: tuple[Merged, Head]) -> None:
+    """Of labels that a pair's types rule out a model says nothing, and of a row that no pair was made of neither."""
+    corpus, head = nine
+    documents = [
+        *(row("bc5cdr", number, "causes", pmid=str(number)) for number in range(3)),
+        row("bc5cdr", 8, NEGATIVE, pmid="8", unjudged=["treats", "associated_with"]),
+        *(row("biored", number, "treats", pmid=str(number)) for number in range(20, 23)),
+        replace(row("gad", 30, NEGATIVE, pmid="30"), mentions=()),
+    ]
+    gold = [one.labels[0].value for one in documents]
+    results = []
+    for wrong in ({3: "treats"}, {0: "treats", 3: "treats"}):
+        said = [wrong.get(number, label) for number, label in enumerate(gold)]
+        pairs = [one.id + ":E1-E2" for one in documents]
+        table = dict(zip(pairs, said, strict=True))
+        sure = {pair: {value: 0.75, "inhibits": 0.25} for pair, value in table.items()}
+        result = rows.score(Says(head, table, sure), corpus.card, documents, "gold", DRAWS).evaluation
+        result.report = result.report.signed({"model": "says@1"})
+        result.beside = {name: one.signed({"model": "says@1"}) for name, one in result.beside.items()}
+        assert all(
+            sum((one.probabilities or {}).values()) == 1
+            and len(one.probabilities or {}) == len(corpus.card.relations) + 1
+            for one in result.predictions.rows
+        )
+        results.append(result)
+    found = over_seeds(results, resamples=20)
+    for name in ("", JUDGED):
+        mean, *each = (one.beside[name] if name else one.report for one in (found, *results))
+        values = [one.value("f1", "treats") for one in each]
+        assert values[0] > values[1] and mean.value("f1", "treats") == pytest.approx(sum(values) / 2)
+        assert mean.value("f1 sd of seeds", "treats") > 0 and mean.signature["seeds"] == 2
+    assert found.beside[JUDGED].value("f1", NEGATIVE) == 1.0 > found.report.value("f1", NEGATIVE)
+    assert found.beside[JUDGED].signature["unjudged"] == "no relation"
 
 
 def test_priors_know_types_and_corpus_and_nothing_else(nine: tuple[Merged, Head], tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from relatome.lookup import pick
 from relatome.predictors import BASELINES
 from relatome.predictors.texts import Predictor
 from relatome.scoring import comparison, paired
+from relatome.scoring.examples import Examples
 from relatome.scoring.published import Published, attach
 from relatome.scoring.score import Report, Score
 from relatome.tasks import TASKS
@@ -132,19 +133,31 @@ def over_seeds(results: Sequence[Evaluation], *, resamples: int = 1000, seed: in
     ScoreError
         They are not on the same examples.
     """
-    known = {(one.name, one.class_) for one in results[0].report.scores}
-    measures = [comparison.measure(one.predictions) for one in results]
+    first = results[0]
+    draws = {"resamples": resamples, "seed": seed}
+    beside = {
+        name: _mean([one.beside[name] for one in results], [one.predictions_beside[name] for one in results], **draws)
+        for name in first.predictions_beside
+    }
+    report = _mean([one.report for one in results], [one.predictions for one in results], **draws)
+    return Evaluation(report, beside, facts=dict(first.facts))
+
+
+def _mean(reports: Sequence[Report], saved: Sequence[Examples], *, resamples: int, seed: int) -> Report:
+    """The means of several seeds' scores, those that their reports have."""
+    known = {(one.name, one.class_) for one in reports[0].scores}
+    measures = [comparison.measure(one) for one in saved]
     found = [
         one for one in paired.over_seeds(measures, resamples=resamples, seed=seed) if (one.name, one.class_) in known
     ]
     scores = [Score(one.name, one.class_, one.mean, one.low, one.high, one.support) for one in found]
     scores += [Score(f"{one.name} sd of seeds", one.class_, one.sd, math.nan, math.nan, one.support) for one in found]
     signature = {
-        **results[0].report.signature, "seeds": len(results), "resamples": resamples, "seed": seed,
+        **reports[0].signature, "seeds": len(reports), "resamples": resamples, "seed": seed,
         "interval": "normal, of sampling and seeds, 95%",
-        "model": ", ".join(str(one.report.signature["model"]) for one in results),
+        "model": ", ".join(str(one.signature["model"]) for one in reports),
     }  # fmt: skip
-    return Evaluation(Report(tuple(scores), signature), facts=dict(results[0].facts))
+    return Report(tuple(scores), signature)
 
 
 def as_json(

@@ -39,6 +39,8 @@ class Evaluation:
     predictions
         What ``report`` was made from, an example each, to be written and compared with another run's
         (``scoring.examples``).
+    predictions_beside
+        What reports of ``beside`` were made from, by their names, where several seeds tell them together.
     budget
         Of relations end to end: where the gold ones were lost.
     """
@@ -48,6 +50,7 @@ class Evaluation:
     examples: list[Item] = field(default_factory=list)
     facts: Item = field(default_factory=dict)
     predictions: Examples = field(default_factory=lambda: Examples("", ()))
+    predictions_beside: dict[str, Examples] = field(default_factory=dict)
     budget: Budget | None = None
 
 

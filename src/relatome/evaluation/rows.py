@@ -65,17 +65,30 @@ def score(
         return scored
 
     parts = {"": scorer(plain, "wrong"), JUDGED: scorer(known, "no relation")}
-    rows = tuple(
-        Row(document.id, article, right, said, dict(by_row[document.id].probabilities) if document.id in by_row else {})
-        for document, article, right, said in zip(documents, articles, gold, plain, strict=True)
-    )
+
+    telling = any(answer.probabilities for answer in answers)
+
+    def probabilities(answer: Prediction | None) -> dict[str, float] | None:
+        """Of every label; a row that was not asked about is none for sure, and a label that cannot hold has no chance."""
+        told = {NEGATIVE: 1.0} if answer is None else answer.probabilities
+        return {**dict.fromkeys(labels, 0.0), **told} if telling else None
+
+    def saved(predicted: Sequence[str]) -> Examples:
+        rows = (
+            Row(document.id, article, right, said, probabilities(by_row.get(document.id)))
+            for document, article, right, said in zip(documents, articles, gold, predicted, strict=True)
+        )
+        return Examples("", tuple(rows), "classification", {"labels": list(labels), "counted": counted})
+
+    predictions = saved(plain)
     examples = [
-        {"id": row.id, "gold": row.gold, "predicted": row.predicted, "probabilities": row.probabilities} for row in rows
+        {"id": row.id, "gold": row.gold, "predicted": row.predicted, "probabilities": row.probabilities}
+        for row in predictions.rows
     ]
     everything = frozenset(document.id for document in documents)
     evaluation = Evaluation(
         parts[""](everything), {JUDGED: parts[JUDGED](everything)}, examples=examples,
         facts={"rows": len(documents), "articles": len(set(articles))},
-        predictions=Examples("", rows, "classification", {"labels": list(labels), "counted": counted}),
+        predictions=predictions, predictions_beside={JUDGED: saved(known)},
     )  # fmt: skip
     return Result(evaluation, parts)
