@@ -6,7 +6,7 @@ before the clock starts, and so are ours. Of ours the batches, and how many pair
 ``identical``, where both are given the same batches. Rates are pairs a second: a pair is one ordered candidate that
 both sides answer. Corpora are read from ``RELATOME_DATA``.
 
-A whole run takes some two hours of two cores with the six-layer encoder: ``padded`` two minutes (``--steps`` batches
+A whole run takes some hour and a half with the six-layer encoder: ``padded`` two minutes (``--steps`` batches
 of 16 times 512 pieces), ``dynamic`` eight (an epoch with either batch size), ``identical`` three, ``packed`` 20 (one
 corpus after the other, one pair a pass being the slow side, and ours once more for as long as that took), ``chemprot``
 an hour of one core (three epochs of the Trainer), ``peak`` seconds. ``--documents`` and ``--steps`` make it shorter. ``--trainer-precision bf16`` gives the
@@ -443,9 +443,7 @@ class _Given:
 def lines(options: Options, folder: Path, wanted: Sequence[str] = ()) -> Iterator[Line]:
     """The table's rows, as they are measured; each says what it took."""
     sentences = Pairs("bc5cdr", options, folder / "bc5cdr")
-    longer = replace(
-        options, epochs=3 * options.epochs
-    )  # after one of ChemProt's 22 types theirs finds no relation yet
+    longer = replace(options, epochs=3 * options.epochs)  # after one epoch theirs finds no relation of ChemProt yet
     chemprot = Pairs("chemprot", longer, folder / "chemprot")
     rows: dict[str, Callable[[], Iterator[Line]]] = {
         "padded": lambda: padded(sentences, options),

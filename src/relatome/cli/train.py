@@ -321,8 +321,10 @@ def _shown(run: Run, *, as_json: bool, quiet: bool) -> Iterator[Step]:
 def _moved(head: str, moved: dict[str, Any]) -> str:
     if not moved["shifts"]:
         return f"{head}: thresholds left alone: what was chosen on dev gains nothing on documents it was not chosen on, or lowers its score"
-    shifts = ", ".join(f"{label} {shift:+.1f}" for label, shift in moved["shifts"].items())
-    numbers = "{before:.4f} to {after:.4f} ({unseen:.4f} on documents they were not chosen on)".format_map(moved)
+    shifts = ", ".join(f"{label} {shift:+.2g}" for label, shift in moved["shifts"].items())
+    numbers = "{before:.4f} to {after:.4f}".format_map(moved)
+    if "unseen" in moved:
+        numbers += f" ({moved['unseen']:.4f} on documents they were not chosen on)"
     return f"{head}: thresholds moved, {shifts}; dev {moved['average']} f1 over its examples {numbers}"
 
 

@@ -73,14 +73,16 @@ def score(
         told = {NEGATIVE: 1.0} if answer is None else answer.probabilities
         return {**dict.fromkeys(labels, 0.0), **told} if telling else None
 
-    def saved(predicted: Sequence[str]) -> Examples:
+    def saved(predicted: Sequence[str], chances: Sequence[dict[str, float] | None]) -> Examples:
         rows = (
-            Row(document.id, article, right, said, probabilities(by_row.get(document.id)))
-            for document, article, right, said in zip(documents, articles, gold, predicted, strict=True)
+            Row(document.id, article, right, said, chance)
+            for document, article, right, said, chance in zip(
+                documents, articles, gold, predicted, chances, strict=True
+            )
         )
         return Examples("", tuple(rows), "classification", {"labels": list(labels), "counted": counted})
 
-    predictions = saved(plain)
+    predictions = saved(plain, [probabilities(by_row.get(document.id)) for document in documents])
     examples = [
         {"id": row.id, "gold": row.gold, "predicted": row.predicted, "probabilities": row.probabilities}
         for row in predictions.rows
@@ -89,6 +91,6 @@ def score(
     evaluation = Evaluation(
         parts[""](everything), {JUDGED: parts[JUDGED](everything)}, examples=examples,
         facts={"rows": len(documents), "articles": len(set(articles))},
-        predictions=predictions, predictions_beside={JUDGED: saved(known)},
+        predictions=predictions, predictions_beside={JUDGED: saved(known, [None] * len(known))},
     )  # fmt: skip
     return Result(evaluation, parts)

@@ -5,6 +5,7 @@ The sentence of a corpus that has both entities and relations is one row with bo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import tee
@@ -81,6 +82,7 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
     held_out = HeldOut.load()
     mixture = Mixture([], {})
     table = {head.name: head for head in asked}
+    titles: Counter[str] = Counter()
     for item in settings.data:
         taught = [table[name] for name in item.heads]
         card, exhaustive = _card(item), _exhaustive(item)
@@ -121,10 +123,8 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
             teachers = [predictors.load(one) for one in distil.teachers(item.teacher)]
             distil.label(teachers, lessons, taught)
             title += f", taught by {' and '.join(one.source for one in teachers)}"
-        alike = sum(
-            one.split(", table ")[0] == title for one in mixture.counts
-        )  # of types or weights of their own, say
-        mixture.counts[f"{title}, table {alike + 1}" if alike else title] = seen
+        titles[title] += 1  # tables of one split, with types or weights of their own
+        mixture.counts[f"{title}, table {titles[title]}" if titles[title] > 1 else title] = seen
     mixture.counts["left out"] = held_out.counts
     return mixture
 

@@ -115,19 +115,20 @@ class Moved:
     shifts
         By label, what its bias got; empty: nothing was gained, and nothing done.
     before, after
-        That F1 without and with them; ``unseen``: with those chosen on other documents.
+        That F1 without and with them; ``unseen``: with those chosen on other documents, None where they were given.
     """
 
     average: str
     shifts: Mapping[str, float]
     before: float
     after: float
-    unseen: float
+    unseen: float | None
 
     def json(self) -> dict[str, Any]:
         """For the model's card."""
-        numbers = {name: round(getattr(self, name), 4) for name in ("before", "after", "unseen")}
-        return {"average": self.average, "shifts": dict(self.shifts), **numbers}
+        numbers = {"before": self.before, "after": self.after, "unseen": self.unseen}
+        told = {name: round(value, 4) for name, value in numbers.items() if value is not None}
+        return {"average": self.average, "shifts": dict(self.shifts), **told}
 
 
 def wanted(settings: Settings) -> bool:
@@ -242,7 +243,7 @@ def worth(found: Answers, count: Count, head: Head, moved: Reals, unseen: float 
     """What shifts are worth; ``unseen``: on documents they were not chosen on, where some were."""
     before, after = (count.f1(found.gold, (found.logs + shift).argmax(axis=1)) for shift in (0.0, moved))
     shifts = {label: float(shift) for label, shift in zip(head.labels, moved, strict=True) if shift}
-    return Moved("macro" if count.macro else "micro", shifts, before, after, after if unseen is None else unseen)
+    return Moved("macro" if count.macro else "micro", shifts, before, after, unseen)
 
 
 def offsets(found: Answers, count: Count, along: Reals | None = None) -> Reals:
