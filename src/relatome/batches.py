@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from relatome.tasks import TASKS
+from relatome.tasks import LEARNED
 from relatome.tasks.example import ConceptPair, Encoded, Head, Pair, Reading, Sentence
 from relatome.tasks.relation import marker_types, others, read
-from relatome.wordpieces import MARKERS, Window, WordPieces
+from relatome.wordpieces import MARKERS, OVERLAP, Window, WordPieces
 
 BUDGET = 1024  # pieces of a batch, padding counted: fills two cores; an engine's buffers (0.1 MB a piece) grow with it
 
@@ -43,6 +43,8 @@ class Row:
         Training only: by head, a teacher's probabilities, ``(items, C)``; NaN where it says nothing of a class.
     reading
         How a ``document`` head reads the row.
+    hidden
+        Pre-training only: ``(N,)`` the pieces whose words are hidden.
     source, document
         Training only: the corpus, which says what is annotated exhaustively, and the document's id.
     """
@@ -56,6 +58,7 @@ class Row:
     legal: dict[str, Array] = field(default_factory=dict)
     soft: dict[str, Array] = field(default_factory=dict)
     reading: Reading | None = None
+    hidden: Array | None = None
     source: str = ""
     document: str = ""
 
@@ -87,7 +90,7 @@ def encode(
     rows: dict[tuple[int, int], Row] = {}
     asked: dict[str, list[Encoded]] = {}
     for head, batch in requests:
-        task = TASKS[head.task]
+        task = LEARNED[head.task]
         cut = [windows[texts[text]] for text in wanted[head.name]]
         extra = {"markers": markers[head.name]} if head.task == "relation" else {}
         asked[head.name] = list(task.encode(cut, batch, head, **extra))
@@ -126,6 +129,8 @@ class Batch:
     readings
         For a ``document`` head, the rows' readings: ``(B, T)`` slots (-1 for padding), ``(B, E, K, 2)`` spots and
         ``(B, P, 2)`` pairs of concepts.
+    hidden
+        ``(N,)`` for pre-training, the pieces whose words are hidden, counted through all rows: row times T plus piece.
     """
 
     rows: tuple[Row, ...]
@@ -134,6 +139,7 @@ class Batch:
     mask: Array
     pairs: Array
     readings: tuple[Array, Array, Array]
+    hidden: Array
 
     @property
     def pieces(self) -> int:
@@ -197,7 +203,9 @@ def collate(rows: Sequence[Row], *, pad: int, markers: Sequence[int], memory: Se
     if memory is not None:
         remembered[:] = (np.arange(past)[None, :] < np.asarray(memory)[:, None])[:, None, :]
     mask = np.concatenate((remembered, seen), axis=2)[:, None]
-    return Batch(tuple(rows), ids, positions, mask, pairs, _readings(rows, wide))
+    hidden = [number * wide + row.hidden for number, row in enumerate(rows) if row.hidden is not None]
+    all_hidden = np.concatenate(hidden) if hidden else np.zeros(0, dtype=np.int64)
+    return Batch(tuple(rows), ids, positions, mask, pairs, _readings(rows, wide), all_hidden)
 
 
 def _positions(reading: Reading) -> Array:
@@ -298,17 +306,21 @@ def _same(first: Array | None, second: Array | None) -> bool:
 
 
 class _Text(NamedTuple):
-    """What is read for an item: its text, how many pieces a window of it holds, and where a word must end in it."""
+    """What is read for an item.
+
+    Its text, how many pieces a window of it holds, where a word must end in it, and how many pieces windows share.
+    """
 
     text: str
     limit: int
     breaks: tuple[int, ...] = ()
+    overlap: int = OVERLAP
 
 
 def _text(item: Sentence | Pair | ConceptPair, head: Head, limit: int, marked: bool) -> _Text:
     """A plain tokenizer that is given a marked text ends a word at a marker, so for ``marker`` we do so too."""
     if not isinstance(item, Pair):
-        return _Text(item.text, limit)
+        return _Text(item.text, limit, overlap=0 if head.task == "pretraining" else OVERLAP)
     text = item.sentence.text
     if head.kind != "marker":
         return _Text(text, limit)
@@ -321,12 +333,12 @@ def _text(item: Sentence | Pair | ConceptPair, head: Head, limit: int, marked: b
 def _windows(texts: Sequence[_Text], pieces: WordPieces) -> list[list[Window]]:
     """The windows of each text; texts that are cut alike are tokenised together."""
     found: list[list[Window]] = [[] for _ in texts]
-    kinds: dict[tuple[int, bool], list[int]] = {}
+    kinds: dict[tuple[int, int, bool], list[int]] = {}
     for index, one in enumerate(texts):
-        kinds.setdefault((one.limit, bool(one.breaks)), []).append(index)
-    for (limit, broken), chosen in kinds.items():
+        kinds.setdefault((one.limit, one.overlap, bool(one.breaks)), []).append(index)
+    for (limit, overlap, broken), chosen in kinds.items():
         breaks = [texts[index].breaks for index in chosen] if broken else None
-        cuts = pieces.windows([texts[index].text for index in chosen], limit=limit, breaks=breaks)
+        cuts = pieces.windows([texts[index].text for index in chosen], limit=limit, overlap=overlap, breaks=breaks)
         for index, windows in zip(chosen, cuts, strict=True):
             found[index] = windows
     return found

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,27 @@ class WordPieces:
 
     def __len__(self) -> int:
         return int(self.tokenizer.get_vocab_size(with_added_tokens=True))
+
+    @property
+    def mask(self) -> int:
+        """The piece that a hidden one is shown as.
+
+        Raises
+        ------
+        ModelError
+            The vocabulary has none.
+        """
+        for name in ("[MASK]", "<mask>"):
+            if (found := self.tokenizer.token_to_id(name)) is not None:
+                return int(found)
+        raise ModelError("the tokenizer has no [MASK] or <mask>", advice="is this an encoder's tokenizer?")
+
+    @cached_property
+    def ordinary(self) -> Array:
+        """``(N,)`` the pieces that stand for text: all but the special ones."""
+        special = set(self.tokenizer.get_added_tokens_decoder())
+        every = self.tokenizer.get_vocab(with_added_tokens=True).values()
+        return np.asarray(sorted(set(every) - special), dtype=np.int32)
 
     def save(self, folder: str | Path) -> None:
         """Write ``tokenizer.json`` into ``folder``."""

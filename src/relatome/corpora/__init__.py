@@ -1,6 +1,6 @@
 """Corpora: what each is (cards), where its files lie, how it is divided, and what no model may see.
 
-``load("bc5cdr")``, ``load("./mine.toml")`` or ``load("hf:owner/name")``. Adding a corpus in a known format is one TOML file
+``load("bc5cdr")``, ``load("./mine.toml")``, ``load("./texts.jsonl")`` or ``load("hf:owner/name")``. Adding a corpus in a known format is one TOML file
 in ``catalogue/``; the folder is scanned, there is nothing to register.
 """
 
@@ -27,7 +27,8 @@ def load(name: str | Path) -> Corpus:
     ----------
     name
         A name from ``names()`` or ``merged_names()``; the path of a TOML card, whose files lie beside it or in the
-        data folder; or ``hf:owner/name``, a dataset of the Hugging Face hub (see ``relatome.corpora.hub``).
+        data folder; ``hf:owner/name``, a dataset of the Hugging Face hub (see ``relatome.corpora.hub``); or the path of
+        any other file, whose texts are then a corpus without gold (see ``relatome.corpora.own``).
 
     Raises
     ------
@@ -47,11 +48,13 @@ def load(name: str | Path) -> Corpus:
     >>> load("ade").splits("rows")
     ('train', 'dev', 'test')
     """
-    from relatome.corpora import hub, merged  # it asks what is held out, which asks for corpora
+    from relatome.corpora import hub, merged, own  # merged asks what is held out, which asks for corpora
 
     if isinstance(name, str) and name.startswith(hub.PREFIX):
         return hub.load(name)
     path = _card(name)
+    if path.suffix != ".toml":
+        return own.load(path)
     beside = None if path.is_relative_to(_CATALOGUE) else path.parent
     if not merged.is_merged(path):
         return Corpus(read(path), beside=beside)

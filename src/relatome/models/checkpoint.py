@@ -28,7 +28,7 @@ from relatome.errors import ModelError
 from relatome.models.encoder import Bert, BertConfig
 from relatome.models.hosted import HostedNetwork, check_size, open_hosted
 from relatome.models.network import Network
-from relatome.tasks import TASKS
+from relatome.tasks import LEARNED
 from relatome.tasks.example import Head, Options
 from relatome.tasks.relation import marker_names
 from relatome.wordpieces import LIMIT, WordPieces
@@ -163,7 +163,7 @@ def load(folder: str | Path) -> Checkpoint:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"not what Relatome writes: {error!r}", path=own) from error
         for head in heads:
-            if head.task not in TASKS or head.kind not in TASKS[head.task].HEADS:
+            if head.task not in LEARNED or head.kind not in LEARNED[head.task].HEADS:
                 raise ModelError(f"head {head.name!r} is a {head.task} head of kind {head.kind!r}", path=own)
         if not heads:
             raise ModelError("the model has no head", path=own, advice="train it first")

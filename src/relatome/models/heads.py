@@ -144,8 +144,27 @@ def _merged(hidden: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
     return total / count.clamp(min=1), count[..., 0] > 0
 
 
-def made(head: Head, width: int, dropout: float) -> nn.Module:
+class Words(nn.Module):
+    """Every piece of the vocabulary, for each hidden piece: BERT's transform, then the encoder's own table of pieces.
+
+    Devlin et al. 2019, arXiv:1810.04805; the table is not this module's, so it is neither saved nor divided twice.
+    """
+
+    def __init__(self, width: int, vocabulary: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width)
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+
+    def forward(self, hidden: Tensor, table: Tensor) -> Tensor:
+        """``(N, H)`` states of hidden pieces and the ``(V, H)`` table of all pieces, to ``(N, V)`` logits."""
+        return F.linear(self.norm(F.gelu(self.dense(hidden))), table, self.bias)
+
+
+def made(head: Head, width: int, dropout: float, vocabulary: int) -> nn.Module:
     """The module of a head: that of its kind, or what its pooling asks for."""
+    if head.kind == "words":
+        return Words(width, vocabulary)
     kind = POOLED.get((head.kind, head.pooling), HEADS[head.kind])
     return kind(width, head.classes, dropout)
 

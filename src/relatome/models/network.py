@@ -32,7 +32,7 @@ class Network(nn.Module):
         config = encoder.config
         self.heads = nn.ModuleDict()
         for head in heads:
-            module = made(head, config.hidden_size, config.hidden_dropout_prob)
+            module = made(head, config.hidden_size, config.hidden_dropout_prob, config.vocab_size)
             try:
                 self.heads[head.name] = module
             except KeyError as error:  # torch's own rule: no dot, nothing that a module dict has as an attribute
@@ -52,18 +52,24 @@ class Network(nn.Module):
         *,
         remember: bool = False,
         readings: tuple[Tensor, Tensor, Tensor] | None = None,
+        hidden: Tensor | None = None,
     ) -> tuple[dict[str, Tensor], Tensor | None]:
         """Logits of every head: ``(B, T, C)`` for tags, ``(B, P, C)`` for packed and document, ``(B, C)`` for the others.
 
         Parameters are those of `Bert.forward`, and ``pairs`` ``(B, P, 2)``, the pieces of each pair's markers; for
-        a document head, the ``readings`` of `batches.Batch`.
+        a document head, the ``readings`` of `batches.Batch`. For pre-training ``hidden``, ``(N,)`` as there: its head
+        alone answers then, ``(N, V)``.
         """
-        hidden, memory = self.encoder(ids, positions, mask, memory, remember=remember)
-        with torch.autocast(hidden.device.type, enabled=False):  # few numbers, and those that decide: full precision
-            hidden = hidden.float()
+        states, memory = self.encoder(ids, positions, mask, memory, remember=remember)
+        if hidden is not None:
+            (words,) = self.heads.items()
+            table = self.encoder.embeddings.word_embeddings.weight
+            return {words[0]: words[1](states.flatten(0, 1)[hidden], table)}, memory
+        with torch.autocast(states.device.type, enabled=False):  # few numbers, and those that decide: full precision
+            states = states.float()
             kinds = {head.name: head.kind for head in self.asked}
             asked = {name: readings if kinds[name] == "document" else pairs for name in self.heads}
-            return {name: head(hidden, asked[name]) for name, head in self.heads.items()}, memory
+            return {name: head(states, asked[name]) for name, head in self.heads.items()}, memory
 
     def classifier_of(self, head: str) -> nn.Linear:
         """The last layer of a head: one row a class."""

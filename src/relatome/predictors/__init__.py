@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from relatome.errors import MissingExtraError, ModelError
 from relatome.lookup import pick
 from relatome.predictors.texts import Predictor, answers, head_of
+from relatome.tasks import TASKS
 
 if TYPE_CHECKING:
     from relatome.predictors.neural import NeuralPredictor
@@ -127,7 +128,12 @@ def _pytorch(folder: Path, source: str) -> NeuralPredictor:
         opened = as_checkpoint(folder)
     else:
         opened = checkpoint.load(folder)
-    heads = opened.network.asked
+    heads = tuple(head for head in opened.network.asked if head.task in TASKS)
+    if not heads:
+        raise ModelError(
+            "this is a pre-trained encoder, which answers nothing yet", path=folder,
+            advice=f"teach it something: relatome train --encoder {folder} ...",
+        )  # fmt: skip
     forward = TorchForward(opened.network)
     return NeuralPredictor(forward, heads, opened.pieces, limit=opened.limit, source=source, card=opened.card)
 

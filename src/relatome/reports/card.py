@@ -27,6 +27,7 @@ _TASKS = {
     "ner": ("token-classification", "Named entity recognition"),
     "relation": ("text-classification", "Relation extraction"),
     "classification": ("text-classification", "Text classification"),
+    "pretraining": ("fill-mask", "Pre-training"),
 }
 _TEXT = "Lithium caused a severe tremor in two patients. Aspirin inhibits COX-1."
 _MARKED = "[E1]Aspirin[/E1] inhibits [E2]COX-1[/E2]."
@@ -126,6 +127,12 @@ def _yaml(text: str) -> str:
 
 def _first(run: Run) -> str:
     encoder = _encoder(run)
+    if _is_encoder(run):
+        base = f"pre-trained from {_code(encoder)}" if encoder else "pre-trained from an encoder that is unknown"
+        return (
+            f"A [Relatome](https://pypi.org/project/relatome/) encoder, {base}: other models begin with it. "
+            f"Weights: {_code(run.source)} (a name, and the first 12 digits of their sha256)."
+        )
     tasks = ", ".join(dict.fromkeys(_TASKS[head.task][1].lower() for head in run.heads if head.task in _TASKS))
     base = f"fine-tuned from {_code(encoder)}" if encoder else "fine-tuned from an encoder that is unknown"
     return (
@@ -134,8 +141,15 @@ def _first(run: Run) -> str:
     )
 
 
+def _is_encoder(run: Run) -> bool:
+    """Whether it was pre-trained and taught nothing yet."""
+    return bool(run.heads) and all(head.task == "pretraining" for head in run.heads)
+
+
 def _labels(run: Run) -> Iterator[str]:
-    for head in run.heads:
+    if _is_encoder(run):
+        yield "Nothing yet: it learned to say hidden words of running text."
+    for head in (one for one in run.heads if one.task != "pretraining"):
         names = ", ".join(
             _code(label) + (f" ({escaped(head.groups[label])})" if head.groups.get(label, label) != label else "")
             for label in head.labels
@@ -146,6 +160,12 @@ def _labels(run: Run) -> Iterator[str]:
 
 def _use(run: Run) -> Iterator[str]:
     tasks = {head.task for head in run.heads}
+    if _is_encoder(run):
+        yield 'In the folder of this card, after `pip install "relatome[train]"`:'
+        yield from ("", "```sh", "relatome train RUN.toml --encoder .", "```", "")
+        yield "As a `BertModel` of transformers: `AutoModel.from_pretrained(FOLDER)`."
+        yield ""
+        return
     yield 'In the folder of this card, after `pip install "relatome[train]"` (a folder with `model.xml` needs no extra):'
     yield ""
     yield "```sh"
@@ -379,7 +399,7 @@ def _limits(run: Run, known: Mapping[str, Card | None]) -> Iterator[str]:
         yield "- Relations are looked for within a sentence, between the types listed for each label."
         yield "- Relations depend on the entities found: see the scores with predicted ones, not only those with gold ones."
     scored = {str(saved.signature.get("task")) for saved in run.evaluations}
-    for task in sorted(tasks - scored):
+    for task in sorted(tasks - scored - {"pretraining"}):
         yield f"- How good it is at {escaped(_TASKS.get(task, ('', task))[1].lower())} is {UNKNOWN}: it was not evaluated."
     for saved in run.evaluations:
         rows = [

@@ -100,7 +100,7 @@ class Head:
     name
         Unique in its model: ``"entities"``, ``"relations"``, ``"ade-sentence"``.
     task
-        A member of ``tasks.TASKS``.
+        A member of ``tasks.LEARNED``.
     kind
         One of the task's ``HEADS``: ``tags``, ``layers``, ``packed``, ``marker``, ``document``, ``label``.
     labels
@@ -118,7 +118,7 @@ class Head:
     """
 
     name: str
-    task: Literal["ner", "relation", "classification"]
+    task: Literal["ner", "relation", "classification", "pretraining"]
     kind: str
     labels: tuple[str, ...]
     arguments: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)

@@ -16,6 +16,7 @@ import torch
 from relatome.batches import Row, width
 from relatome.tasks import TASKS
 from relatome.tasks.example import Head
+from relatome.training import pretraining
 from relatome.training.loop import Run
 from relatome.training.mixture import dev_documents
 from relatome.training.run import predictor_of
@@ -107,7 +108,6 @@ def _timed(run: Run, rows: list[Row]) -> Shape:
 
 def _scoring(run: Run) -> tuple[float, int, int]:
     """Seconds of one scoring of dev, and from how many of its documents that is known."""
-    predictor = predictor_of(run.checkpoint)
     heads: dict[str, Head] = {head.name: head for head in run.checkpoint.network.asked}
     total, sampled, documents = 0.0, 0, 0
     for item in run.settings.data:
@@ -117,8 +117,11 @@ def _scoring(run: Run) -> tuple[float, int, int]:
         some = found[:: max(1, len(found) // SAMPLE)][:SAMPLE]
         begun = time.perf_counter()
         for name in item.heads:
+            if heads[name].task == "pretraining":
+                pretraining.scores(some, run.checkpoint, run.settings.heads[0].hidden)
+                continue
             asked = [one.input for document in some for one in TASKS[heads[name].task].examples(document, heads[name])]
-            predictor.predict({name: asked})
+            predictor_of(run.checkpoint).predict({name: asked})
         total += (time.perf_counter() - begun) * len(found) / max(1, len(some))
         sampled, documents = sampled + len(some), documents + len(found)
     run.network.train()

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+import numpy as np
 import torch
 from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError
@@ -32,6 +33,7 @@ from relatome.models import checkpoint as folders
 from relatome.models.checkpoint import Checkpoint
 from relatome.models.hosted import HostedNetwork
 from relatome.models.network import Network
+from relatome.tasks import pretraining
 from relatome.training import adapters, devices, optim, sharding, stream
 from relatome.training.lock import Lock
 from relatome.training.mixture import Mixture
@@ -150,6 +152,10 @@ class Run:
         self.done = 0
         self.best: float | None = None
         self.since_best = 0
+        hiding = [head for head in settings.heads if head.task == "pretraining"]
+        self._hiding = hiding[0].hidden if hiding else 0.0
+        if hiding and self.sharded:
+            raise SettingsError(["pre-training does not go with FSDP: its head reads the encoder's own table of pieces"])
         packed = any(head.kind == "packed" for head in checkpoint.network.asked)
         self._markers = checkpoint.pieces.marker_ids() if packed else (0, 0, 0, 0)
         self._started = time.monotonic()
@@ -371,12 +377,24 @@ class Run:
             network = adapters.merged(network)
         return replace(self.checkpoint, network=network)
 
+    def _hidden(self, rows: list[Row]) -> list[Row]:
+        """The rows of a pre-training run with other words hidden at every step; those of another run as they are."""
+        if not self._hiding:
+            return rows
+        generator = np.random.default_rng([self.settings.seed, self.done])
+        found = []
+        for row in rows:
+            window, hidden = pretraining.hide(row.window, self._hiding, generator, self.checkpoint.pieces)
+            found.append(replace(row, window=window, hidden=hidden))
+        return found
+
     def rehearse(self, rows: list[Row]) -> None:
         """Learn a batch out of turn, to see what a step takes; the run is spoilt by it."""
         self._learn(rows)
 
     def _learn(self, rows: list[Row]) -> _Learned:
         self._set_rate()
+        rows = self._hidden(rows)
         processes, place = self.accelerator.num_processes, self.accelerator.process_index
         if processes > 1:  # dropout of its own in each process, the same after a resume
             torch.manual_seed((self.settings.seed * self.total + self.done) * processes + place)
@@ -438,14 +456,12 @@ class Run:
         device = self.accelerator.device
         arrays = [torch.from_numpy(a).to(device) for a in (batch.ids, batch.positions, batch.mask, batch.pairs)]
         with self.accelerator.autocast():
-            readings = self._readings(batch)
-            return [self.network(*arrays, readings=readings)[0] for _ in range(2 if self.settings.r_drop else 1)]
-
-    def _readings(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor] | None:
-        if not self.checkpoint.network.reads_documents:
-            return None
-        slots, spots, related = (torch.from_numpy(a).to(self.accelerator.device) for a in batch.readings)
-        return slots, spots, related
+            extra: dict[str, Any] = {}
+            if self._hiding:
+                extra["hidden"] = torch.from_numpy(batch.hidden).to(device)
+            if self.checkpoint.network.reads_documents:
+                extra["readings"] = tuple(torch.from_numpy(array).to(device) for array in batch.readings)
+            return [self.network(*arrays, **extra)[0] for _ in range(2 if self.settings.r_drop else 1)]
 
     def _together(
         self, losses: Mapping[str, float], pieces: int, padded: int, rows: Sequence[Row]

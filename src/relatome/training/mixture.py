@@ -19,7 +19,7 @@ from relatome.corpora.card import Card
 from relatome.corpora.held_out import HeldOut
 from relatome.documents import Document
 from relatome.errors import SettingsError
-from relatome.tasks import TASKS, ner, pairs
+from relatome.tasks import LEARNED, ner, pairs
 from relatome.tasks.example import NEGATIVE, Head, Options
 from relatome.tasks.ner import IGNORED
 from relatome.training import distil
@@ -59,7 +59,17 @@ class Mixture:
 
 
 def heads(settings: Settings) -> tuple[Head, ...]:
-    """The heads of a run, with labels from the cards of the corpora that teach them."""
+    """The heads of a run, with labels from the cards of the corpora that teach them.
+
+    Raises
+    ------
+    CorpusError
+        A corpus is raw text, which teaches only what needs no gold.
+    """
+    tasks = {wanted.name: wanted.task for wanted in settings.heads}
+    for item in settings.data:
+        if any(tasks[name] != "pretraining" for name in item.heads):
+            _card(item).task()  # raw text is refused by that name, before its splits are looked for
     return tuple(
         _head(wanted, [_card(d) for d in settings.data if wanted.name in d.heads]) for wanted in settings.heads
     )
@@ -132,7 +142,6 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
 def documents(item: DataSettings, held_out: HeldOut) -> Iterator[Document]:
     """A corpus's training documents without those that no model may see."""
     corpus = corpora.load(item.corpus)
-    corpus.card.task()  # raw text has none, and is refused by that name before its splits are looked for
     found = corpus.documents(item.split, protocol=item.protocol or None)
     if item.sources:
         wanted = [corpus.source(name) for name in item.sources]
@@ -186,7 +195,7 @@ def _negatives(
     left: dict[str, frozenset[str]] = {}
     for head in taught:
         if head.options.negatives != "all":
-            examples = (one for document in found for one in TASKS[head.task].examples(document, head))
+            examples = (one for document in found for one in LEARNED[head.task].examples(document, head))
             left[head.name] = pairs.left_out(examples, head.options, seed=seed)
             seen[f"{head.name} pairs without a relation that are not taught"] = len(left[head.name])
     return left
@@ -203,7 +212,7 @@ def _lesson(
 ) -> Lesson:
     examples = {
         head.name: [
-            one for one in TASKS[head.task].examples(document, head) if one.input.id not in untaught.get(head.name, ())
+            one for one in LEARNED[head.task].examples(document, head) if one.input.id not in untaught.get(head.name, ())
         ]
         for head in taught
     }
@@ -217,7 +226,7 @@ def _lesson(
             labels.setdefault(head.name, set()).update(_labels(one.gold))
         golds = [example.gold for example in examples[head.name]]
         seen[f"{head.name} examples"] += len(golds)
-        task = TASKS[head.task]
+        task = LEARNED[head.task]
         for row in rows:
             if head.name in row.encoded:
                 _, encoded = row.encoded[head.name]
@@ -243,7 +252,7 @@ def _labels(gold: Any) -> set[str]:
 def one_sided(mixture: Mixture, asked: Sequence[Head]) -> list[str]:
     """The heads that cannot learn to tell anything apart: all their examples say the same."""
     problems = []
-    for head in asked:
+    for head in (one for one in asked if one.task != "pretraining"):
         found = mixture.labels.get(head.name, set())
         if head.task == "ner" and not found:
             problems.append(f"heads {head.name!r}: no training text has a mention of {', '.join(head.labels)}")
@@ -263,7 +272,7 @@ def unseen(mixture: Mixture, settings: Settings, asked: Sequence[Head]) -> Itera
         found = corpora.load(item.corpus).documents(item.dev, protocol=item.protocol or None) if item.dev else ()
         for document in found:
             for head in (table[name] for name in item.heads):
-                for one in TASKS[head.task].examples(document, head):
+                for one in LEARNED[head.task].examples(document, head):
                     for label in sorted(_labels(one.gold) - mixture.labels.get(head.name, set())):
                         name = f"{head.name} examples of {label}, which train lacks and dev counts as missed"
                         seen[name] = seen.get(name, 0) + 1
@@ -283,7 +292,7 @@ def _untaught(targets: Targets, legal: Mask) -> int:
 
 
 def _head(wanted: HeadSettings, cards: Sequence[Card]) -> Head:
-    kind = wanted.kind or str(TASKS[wanted.task].HEADS[0])
+    kind = wanted.kind or str(LEARNED[wanted.task].HEADS[0])
     if wanted.task == "ner":
         labels = wanted.labels or tuple(dict.fromkeys(name for card in cards for name in card.exhaustive))
         return Head(wanted.name, "ner", kind, labels, repeated=wanted.repeated)
@@ -295,6 +304,8 @@ def _head(wanted: HeadSettings, cards: Sequence[Card]) -> Head:
         options = _options(wanted, labels, [name for name, (_, relation) in types.items() if relation.symmetric])
         arguments = pairs.arguments(_whitelisted(wanted, labels, listed), options)
         return Head(wanted.name, "relation", kind, labels, arguments, groups, options)
+    if wanted.task == "pretraining":
+        return Head(wanted.name, "pretraining", kind, ())
     found = tuple(dict.fromkeys(v for c in cards if wanted.name in c.labels for v in c.labels[wanted.name].values))
     if not (wanted.labels or found):
         known = sorted({name for card in cards for name in card.labels})

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from relatome.batches import Row
@@ -63,6 +64,9 @@ class Objective:
             if head.kind == "document":
                 found |= self._of_documents(head, [one[head.name] for one in passes], part, whole)
                 continue
+            if head.task == "pretraining":
+                found |= self._of_hidden(head, passes[0][head.name], part, whole)
+                continue
             answers = [_choices(head, one[head.name]) for one in passes]
             items = self._items(head, answers[0], part)
             if items.taught.any():
@@ -95,6 +99,17 @@ class Objective:
         pairs = sum(len(row.targets[head.name]) for row in whole if head.name in row.targets)
         count = sum(float(_taught(row, head.name).sum()) for row in whole if head.name in row.targets)
         return {head.name: each.mean() * min(1.0, count / self.typical[head.name]) / pairs}
+
+    def _of_hidden(
+        self, head: Head, logits: Tensor, part: Sequence[Row], whole: Sequence[Row]
+    ) -> dict[str, Tensor]:
+        """The mean over the batch's hidden pieces of what each costs; nothing where the part hides none."""
+        gold = np.concatenate([row.targets[head.name][_places(row)] for row in part])
+        if not len(gold):
+            return {}
+        total = sum(len(_places(row)) for row in whole)
+        costs = F.cross_entropy(logits.float(), torch.from_numpy(gold).to(logits.device), reduction="sum")
+        return {head.name: costs / total}
 
     def total(self, losses: Mapping[str, Tensor]) -> Tensor:
         """The sum that is minimised: each head's loss times its weight in the run."""
@@ -183,6 +198,11 @@ class _Items(NamedTuple):
     share: Tensor
     temperature: Tensor
     soft: Tensor | None = None
+
+
+def _places(row: Row) -> np.ndarray[Any, Any]:
+    """The hidden pieces of a row."""
+    return np.zeros(0, dtype=np.int64) if row.hidden is None else row.hidden
 
 
 def _answered(row: Row, name: str) -> np.ndarray[Any, np.dtype[np.bool_]]:

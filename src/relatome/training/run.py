@@ -30,7 +30,7 @@ from relatome.predictors.neural import NeuralPredictor
 from relatome.predictors.pytorch import TorchForward
 from relatome.tasks import TASKS
 from relatome.tasks.example import Head
-from relatome.training import distil, mixture, thresholds
+from relatome.training import distil, mixture, pretraining, thresholds
 from relatome.training.lock import Lock
 from relatome.training.loop import Run, Scores, Step
 from relatome.training.settings import Settings
@@ -205,6 +205,8 @@ def with_protocol(settings: Settings, protocol: str) -> Settings:
 
 def dev_scores(settings: Settings, checkpoint: Checkpoint) -> Scores:
     """The network's scores on the dev split of every corpus that has one; their mean comes first."""
+    if settings.heads[0].task == "pretraining":
+        return pretraining.dev_scores(settings, checkpoint)
     predictor = predictor_of(checkpoint)
     scores: dict[str, float] = {}
     table: dict[str, Head] = {head.name: head for head in checkpoint.network.asked}

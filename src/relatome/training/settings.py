@@ -20,7 +20,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from relatome import corpora
 from relatome.errors import RelatomeError, SettingsError
-from relatome.tasks import TASKS
+from relatome.tasks import LEARNED
 from relatome.training import places
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -40,7 +40,7 @@ class HeadSettings:
     name
         Unique in the run.
     task
-        ``ner``, ``relation`` or ``classification``.
+        ``ner``, ``relation`` or ``classification``; or ``pretraining``, which learns from any text and gives an encoder.
     kind
         One of the task's heads; empty: its first.
     labels
@@ -91,6 +91,8 @@ class HeadSettings:
     repeated
         Entities only: a name found with at least this probability somewhere in a document is found wherever it stands in
         it (`tasks.ner.repeated`); 0: each sentence for itself. Teaches nothing: it is how the model's answers are read.
+    hidden
+        Pre-training only: the share of words that are hidden.
     """
 
     name: str
@@ -116,6 +118,7 @@ class HeadSettings:
     negative_ratio: float = 0.0
     sentences: int = 0
     repeated: float = 0.0
+    hidden: float = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class DataSettings:
     Parameters
     ----------
     corpus
-        A name of the catalogue, or the path of a card.
+        A name of the catalogue, or the path of a card; for pre-training also that of a file of texts.
     split
         Such as ``"train"`` or ``"train+dev"``.
     dev
@@ -344,8 +347,10 @@ def _unlike_cards(settings: Settings) -> Iterator[str]:
             close = "did you mean" in error.message  # then the whole list is not wanted
             yield f"{where}corpus: {error.message if close else error}"
             continue
+        tasks = {head.name: head.task for head in settings.heads}
         try:
-            found.card.task()
+            if any(tasks.get(name) != "pretraining" for name in item.heads):
+                found.card.task()
         except RelatomeError as error:
             yield f"{where}corpus: {error}"
             continue
@@ -454,10 +459,10 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
     if len(set(names)) < len(names):
         problems.append(f"two heads have one name: {names}")
     for head in settings.heads:
-        if head.task not in TASKS:
-            problems.append(f"heads {head.name!r}: unknown task {head.task!r}, expected one of {', '.join(TASKS)}")
-        elif head.kind and head.kind not in TASKS[head.task].HEADS:
-            known = ", ".join(TASKS[head.task].HEADS)
+        if head.task not in LEARNED:
+            problems.append(f"heads {head.name!r}: unknown task {head.task!r}, expected one of {', '.join(LEARNED)}")
+        elif head.kind and head.kind not in LEARNED[head.task].HEADS:
+            known = ", ".join(LEARNED[head.task].HEADS)
             problems.append(f"heads {head.name!r}: task {head.task} has no head {head.kind!r}, expected one of {known}")
         if head.kind == "document":
             plain = HeadSettings(head.name, head.task)
@@ -505,6 +510,7 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
         if not 0 <= head.repeated <= 1:
             problems.append(f"heads {head.name!r}: repeated should be from 0 to 1, found {head.repeated}")
         problems += [f"heads {head.name!r}: {problem}" for problem in _pair_options(head)]
+        problems += [f"heads {head.name!r}: {problem}" for problem in _pretraining(settings, head)]
         if not re.fullmatch("[A-Za-z][A-Za-z0-9_-]*", head.name):
             rule = "a name should be letters, digits, hyphens and underscores, a letter first"
             problems.append(f"heads {head.name!r}: {rule}")
@@ -559,8 +565,8 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
 def _thresholds(head: HeadSettings) -> list[str]:
     if head.thresholds not in THRESHOLDS:
         return [f"thresholds should be {', '.join(THRESHOLDS[:-1])} or {THRESHOLDS[-1]}, found {head.thresholds!r}"]
-    if head.thresholds != "none" and (head.task == "ner" or head.kind == "document" or head.choice == "multilabel"):
-        what = {"ner": "entities"}.get(head.task) or (
+    if head.thresholds != "none" and (head.task in ("ner", "pretraining") or head.kind == "document" or head.choice == "multilabel"):
+        what = {"ner": "entities", "pretraining": "words"}.get(head.task) or (
             "concepts" if head.kind == "document" else "several labels a pair"
         )
         return [f"thresholds are for heads that give an item one label, and this one gives {what}"]
@@ -569,6 +575,30 @@ def _thresholds(head: HeadSettings) -> list[str]:
     if not -5 <= head.prior <= 5:
         return [f"prior should be from -5 to 5, found {head.prior}"]
     return []
+
+
+def _pretraining(settings: Settings, head: HeadSettings) -> list[str]:
+    """What does not go with pre-training, or is set for another head than its own."""
+    if head.task != "pretraining":
+        return [f"hidden is for pre-training, and this head's task is {head.task}"] if head.hidden != 0.15 else []
+    problems = []
+    if len(settings.heads) > 1:
+        problems.append("pre-training has a run of its own: the other heads' run begins from the encoder it gives")
+    if not 0 < head.hidden < 1:
+        problems.append(f"hidden should be above 0 and below 1, found {head.hidden}")
+    plain = HeadSettings(head.name, head.task)
+    others = ("labels", "class_weights", "loss", "smoothing", "unjudged")
+    problems += [f"pre-training has no {name}" for name in others if getattr(head, name) != getattr(plain, name)]
+    if settings.r_drop:
+        problems.append("pre-training has no r_drop")
+    taught = [item for item in settings.data if head.name in item.heads]
+    problems += [
+        f"pre-training has no {name}, and data {item.corpus!r} has"
+        for item in taught
+        for name in ("teacher", "types")
+        if getattr(item, name)
+    ]
+    return problems
 
 
 def _pair_options(head: HeadSettings) -> list[str]:
@@ -589,7 +619,7 @@ def _pair_options(head: HeadSettings) -> list[str]:
         )
     if not 0 <= head.sentences <= 100:
         problems.append(f"sentences should be from 0 to 100, found {head.sentences}")
-    kind = head.kind or TASKS["relation"].HEADS[0]
+    kind = head.kind or LEARNED["relation"].HEADS[0]
     if kind == "packed" and head.markers == "blinded":
         why = "a packed head reads the text once for all of its pairs, and each pair hides other mentions"
         problems.append(f"markers cannot be blinded: {why}; use kind marker")
