@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 import relatome
 from relatome import corpora
-from relatome.batches import collate, encode
+from relatome.batches import Row, collate, encode
 from relatome.cli import app
 from relatome.documents import Document, Mention
 from relatome.errors import CorpusError, ModelError, SettingsError
@@ -76,6 +76,11 @@ def settings_of(world: Path, *, hidden: float = 0.15, **changes: Any) -> Setting
 
 def start(settings: Settings, folder: Path) -> Run:
     return run.planned(settings, folder)
+
+
+def hidden_of(row: Row) -> Any:
+    assert row.hidden is not None
+    return row.hidden
 
 
 def weights(folder: Path) -> bytes:
@@ -154,17 +159,17 @@ def test_it_learns_which_words_stand_together(world: Path, tmp_path: Path) -> No
 def test_the_loss_is_the_mean_over_the_hidden_pieces(world: Path, tmp_path: Path) -> None:
     made = start(settings_of(world), tmp_path)
     rows = made._hidden(made.stream.batches()[0])
-    network = made.checkpoint.network.eval()
+    network: Any = made.checkpoint.network.eval()
+    module = network.heads["words"]
     costs = []
     for row in rows:  # each by itself: no padding, no other row
         batch = collate([row], pad=made.checkpoint.pieces.pad, markers=(0, 0, 0, 0))
         arrays = [torch.from_numpy(a) for a in (batch.ids, batch.positions, batch.mask, batch.pairs)]
         states, _ = network.encoder(*arrays[:3])
-        module: Any = network.heads["words"]
         table = network.encoder.embeddings.word_embeddings.weight
         inner = module.norm(torch.nn.functional.gelu(module.dense(states[0])))
         every = torch.log_softmax(inner @ table.T + module.bias, dim=-1)
-        costs += [-float(every[place, row.targets["words"][place]].detach()) for place in row.hidden]
+        costs += [-float(every[place, row.targets["words"][place]].detach()) for place in hidden_of(row)]
     made.checkpoint.network.train()
     step = next(made.steps())
     assert step.losses["words"] == pytest.approx(sum(costs) / len(costs), rel=1e-4)
@@ -176,8 +181,8 @@ def test_other_words_are_hidden_at_every_step(world: Path, tmp_path: Path) -> No
     first, again = made._hidden(rows), made._hidden(rows)
     made.done = 1
     other = made._hidden(rows)
-    assert all((one.hidden == two.hidden).all() for one, two in zip(first, again, strict=True))
-    assert any(not np.array_equal(one.hidden, two.hidden) for one, two in zip(first, other, strict=True))
+    assert all((hidden_of(one) == hidden_of(two)).all() for one, two in zip(first, again, strict=True))
+    assert any(not np.array_equal(hidden_of(one), hidden_of(two)) for one, two in zip(first, other, strict=True))
     assert all(row.hidden is None for row in rows)  # the text itself stays
 
 
@@ -312,9 +317,31 @@ def test_its_card_says_what_it_is(encoder: Path, tmp_path: Path) -> None:
     ended = CliRunner().invoke(app, ["report", str(encoder), "-o", str(tmp_path)])
     assert ended.exit_code == 0, ended.output
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
-    for said in ("pipeline_tag: fill-mask", "encoder, pre-trained from", "relatome train RUN.toml --encoder .", "perplexity"):
+    for said in (
+        "pipeline_tag: fill-mask",
+        "encoder, pre-trained from",
+        "relatome train RUN.toml --encoder .",
+        "perplexity",
+    ):
         assert said in card
     assert "predict" not in card
+
+
+def test_flags_do_in_place_of_a_run_file(world: Path, tmp_path: Path) -> None:
+    asked = [
+        "train",
+        "--corpus",
+        str(world / "texts.jsonl.gz"),
+        "--task",
+        "pretraining",
+        "--encoder",
+        str(world / "encoder"),
+    ]
+    ended = CliRunner().invoke(
+        app, [*asked, "--epochs", "0.1", "-o", str(tmp_path / "out"), "--json"], env={"RELATOME_DATA": str(world)}
+    )
+    assert ended.exit_code == 0, ended.output
+    assert "perplexity" in json.loads(ended.stdout.splitlines()[-1])["scores"]
 
 
 def test_the_dry_run_tells_what_it_takes(world: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from relatome.documents import Document, Label, Mention, Relation
 from relatome.errors import CorpusError, SettingsError, TrainingError
 from relatome.formats import jsonl
 from relatome.models import checkpoint
+from relatome.predictors.neural import NeuralPredictor
 from relatome.tasks import TASKS
 from relatome.tasks.example import Sentence
 from relatome.training import mixture
@@ -888,6 +889,46 @@ def test_the_seeds_of_a_folder_teach_by_their_mean(world: Path, tmp_path: Path) 
         assert set(row) == {"entities", "relations", "harm"}
         for name, table in row.items():
             assert np.allclose(table, np.mean([one[name] for one in rows], axis=0), atol=1e-6, equal_nan=True)
+
+
+def test_a_teachers_answers_are_kept_in_its_folder(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teaches = checkpoint.load(world / "teacher").network.asked
+    teacher = tmp_path / "teacher"
+    checkpoint.save(tiny.fresh(tmp_path / "encoder", teaches, seed=5), teacher)
+    asked: list[int] = []
+    predict = NeuralPredictor.predict
+
+    def counted(self: NeuralPredictor, requests: Mapping[str, Any], **more: Any) -> Any:
+        asked.append(sum(map(len, requests.values())))
+        return predict(self, requests, **more)
+
+    monkeypatch.setattr(NeuralPredictor, "predict", counted)
+
+    def soft(**changes: Any) -> list[dict[str, Any]]:
+        asked.clear()
+        settings = settings_of(world, teacher=0.5, **changes)
+        data = dataclasses.replace(settings.data[0], teacher=str(teacher))
+        run = start(dataclasses.replace(settings, data=(data, *settings.data[1:])), tmp_path / "student")
+        return [row.soft for row in run.mixture.rows[0]]
+
+    first = soft()
+    assert asked
+    (file,) = (teacher / "answers").iterdir()
+    again = soft(seed=7, learning_rate=1e-4)
+    assert not asked
+    for one, other in zip(first, again, strict=True):
+        assert one.keys() == other.keys()
+        assert all(np.array_equal(one[name], other[name], equal_nan=True) for name in one)
+    file.write_bytes(file.read_bytes()[:-100])
+    soft()
+    assert asked and [one.name for one in (teacher / "answers").iterdir()] == [file.name]
+    soft(heads=(HEADS[0], HEADS[1], dataclasses.replace(HEADS[2], labels=("yes", "no"))))  # columns in another order
+    assert asked and len(list((teacher / "answers").iterdir())) == 2
+    checkpoint.save(tiny.fresh(tmp_path / "encoder", teaches, seed=6), teacher)
+    soft()
+    assert asked  # another teacher now
 
 
 def test_a_student_learns_its_teachers_answers(world: Path, tmp_path: Path) -> None:

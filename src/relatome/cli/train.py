@@ -26,8 +26,11 @@ def train(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The run folder; one that was begun is gone on with.")
     ] = Path("run"),
-    corpus: Annotated[list[str] | None, typer.Option(help="A corpus to learn from, in place of a run file.")] = None,
-    task: Annotated[str, typer.Option(help="With --corpus: ner, relation or classification.")] = "",
+    corpus: Annotated[
+        list[str] | None,
+        typer.Option(help="A corpus to learn from (for pre-training also a file of texts), in place of a run file."),
+    ] = None,
+    task: Annotated[str, typer.Option(help="With --corpus: ner, relation, classification or pretraining.")] = "",
     head: Annotated[str, typer.Option(help="With --corpus: the head's name (for classification, the label's).")] = "",
     encoder: Annotated[str | None, typer.Option(help="A model folder, package:NAME, or a hub's name.")] = None,
     split_protocol: Annotated[
@@ -155,7 +158,7 @@ def _settings(run_file: Path | None, flags: dict[str, Any], corpus: list[str], t
         return settings.read(run_file, flags)
     if not corpus or not task:
         raise SettingsError(["give a run file, or --corpus and --task"])
-    name = head or {"ner": "entities", "relation": "relations"}.get(task, "")
+    name = head or {"ner": "entities", "relation": "relations", "pretraining": "words"}.get(task, "")
     if not name:
         name = next(iter(corpora.load(corpus[0]).card.labels), "label")
     values = {

@@ -232,7 +232,7 @@ class Card:
     exhaustive
         Canonical types that the corpus marks wherever they stand; absence of a mark means something for these only.
     tasks
-        What there is gold for; none for raw text, which is there to be read, converted and extracted from.
+        What there is gold for; none for raw text, which is there to be read, converted, extracted from and pre-trained on.
     evaluated_groups
         The relation groups the official score counts.
     scorer
@@ -337,8 +337,9 @@ class Card:
         """
         if not self.tasks:
             raise CorpusError(
-                f"{self.name!r} has no gold: it is raw text, which nothing can be learned from or scored on",
-                advice="it can be read, converted, extracted from and audited; its files: relatome corpora path NAME",
+                f"{self.name!r} has no gold: it is raw text, which no label can be learned from and nothing scored on",
+                advice="an encoder can be pre-trained on it; it can be read, converted, extracted from and audited; its files: "
+                "relatome corpora path NAME",
             )
         return named or self.tasks[0]
 

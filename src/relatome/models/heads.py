@@ -161,8 +161,8 @@ class Words(nn.Module):
         return F.linear(self.norm(F.gelu(self.dense(hidden))), table, self.bias)
 
 
-def made(head: Head, width: int, dropout: float, vocabulary: int) -> nn.Module:
-    """The module of a head: that of its kind, or what its pooling asks for."""
+def made(head: Head, width: int, dropout: float, *, vocabulary: int = 0) -> nn.Module:
+    """The module of a head: that of its kind, or what its pooling asks for; ``vocabulary`` is the encoder's number of pieces."""
     if head.kind == "words":
         return Words(width, vocabulary)
     kind = POOLED.get((head.kind, head.pooling), HEADS[head.kind])

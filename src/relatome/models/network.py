@@ -32,7 +32,7 @@ class Network(nn.Module):
         config = encoder.config
         self.heads = nn.ModuleDict()
         for head in heads:
-            module = made(head, config.hidden_size, config.hidden_dropout_prob, config.vocab_size)
+            module = made(head, config.hidden_size, config.hidden_dropout_prob, vocabulary=config.vocab_size)
             try:
                 self.heads[head.name] = module
             except KeyError as error:  # torch's own rule: no dot, nothing that a module dict has as an attribute

@@ -155,7 +155,9 @@ class Run:
         hiding = [head for head in settings.heads if head.task == "pretraining"]
         self._hiding = hiding[0].hidden if hiding else 0.0
         if hiding and self.sharded:
-            raise SettingsError(["pre-training does not go with FSDP: its head reads the encoder's own table of pieces"])
+            raise SettingsError(
+                ["pre-training does not go with FSDP: its head reads the encoder's own table of pieces"]
+            )
         packed = any(head.kind == "packed" for head in checkpoint.network.asked)
         self._markers = checkpoint.pieces.marker_ids() if packed else (0, 0, 0, 0)
         self._started = time.monotonic()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from relatome import corpora, predictors
+from relatome import corpora
 from relatome.batches import Row, encode
 from relatome.corpora.card import Card
 from relatome.corpora.held_out import HeldOut
@@ -130,9 +130,8 @@ def build(settings: Settings, asked: Sequence[Head], pieces: WordPieces, limit: 
         if item.sources:
             title += f" of {', '.join(item.sources)}"
         if item.teacher:
-            teachers = [predictors.load(one) for one in distil.teachers(item.teacher)]
-            distil.label(teachers, lessons, taught)
-            title += f", taught by {' and '.join(one.source for one in teachers)}"
+            sources = distil.label(distil.teachers(item.teacher), lessons, taught)
+            title += f", taught by {' and '.join(sources)}"
         titles[title] += 1  # tables of one split, with types or weights of their own
         mixture.counts[f"{title}, table {titles[title]}" if titles[title] > 1 else title] = seen
     mixture.counts["left out"] = held_out.counts
@@ -212,7 +211,9 @@ def _lesson(
 ) -> Lesson:
     examples = {
         head.name: [
-            one for one in LEARNED[head.task].examples(document, head) if one.input.id not in untaught.get(head.name, ())
+            one
+            for one in LEARNED[head.task].examples(document, head)
+            if one.input.id not in untaught.get(head.name, ())
         ]
         for head in taught
     }

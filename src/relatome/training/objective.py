@@ -100,9 +100,7 @@ class Objective:
         count = sum(float(_taught(row, head.name).sum()) for row in whole if head.name in row.targets)
         return {head.name: each.mean() * min(1.0, count / self.typical[head.name]) / pairs}
 
-    def _of_hidden(
-        self, head: Head, logits: Tensor, part: Sequence[Row], whole: Sequence[Row]
-    ) -> dict[str, Tensor]:
+    def _of_hidden(self, head: Head, logits: Tensor, part: Sequence[Row], whole: Sequence[Row]) -> dict[str, Tensor]:
         """The mean over the batch's hidden pieces of what each costs; nothing where the part hides none."""
         gold = np.concatenate([row.targets[head.name][_places(row)] for row in part])
         if not len(gold):

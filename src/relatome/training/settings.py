@@ -565,7 +565,9 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
 def _thresholds(head: HeadSettings) -> list[str]:
     if head.thresholds not in THRESHOLDS:
         return [f"thresholds should be {', '.join(THRESHOLDS[:-1])} or {THRESHOLDS[-1]}, found {head.thresholds!r}"]
-    if head.thresholds != "none" and (head.task in ("ner", "pretraining") or head.kind == "document" or head.choice == "multilabel"):
+    if head.thresholds != "none" and (
+        head.task in ("ner", "pretraining") or head.kind == "document" or head.choice == "multilabel"
+    ):
         what = {"ner": "entities", "pretraining": "words"}.get(head.task) or (
             "concepts" if head.kind == "document" else "several labels a pair"
         )
