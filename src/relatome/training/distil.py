@@ -100,8 +100,8 @@ def _kept(teacher: Predictor, folder: Path | None, lessons: Sequence[Lesson], he
     try:
         file.parent.mkdir(exist_ok=True)
         values = np.concatenate([np.zeros(0, np.float32), *(one.reshape(-1) for one in found)])
-        with part.open("wb") as opened:
-            np.savez_compressed(opened, values=values, shapes=np.asarray([one.shape for one in found]).reshape(-1, 2))
+        with part.open("wb") as written:
+            np.savez_compressed(written, values=values, shapes=np.asarray([one.shape for one in found]).reshape(-1, 2))
         part.replace(file)
     except OSError as problem:  # a folder that may not be written to: the next run asks again
         _log.warning("the teacher's answers are not kept: %s", problem)
@@ -122,7 +122,8 @@ def _asked(lessons: Sequence[Lesson], heads: Sequence[Head]) -> Iterator[tuple[L
 def _key(teacher: Predictor, lessons: Sequence[Lesson], heads: Sequence[Head], theirs: Mapping[str, Head]) -> str:
     """Of all that the tables follow from: the teacher, the heads of both, what is asked and how the student reads it."""
     found = sha256()
-    said = [relatome.__version__, teacher.source, [(head.json(), theirs[head.name].json()) for head in heads]]
+    weights = teacher.source.rpartition("@")[2]  # their hash, whatever the folder is called
+    said = [relatome.__version__, weights, [(head.json(), theirs[head.name].json()) for head in heads]]
     found.update(json.dumps(said).encode())
     for lesson in lessons:
         found.update(repr(lesson.inputs).encode())
