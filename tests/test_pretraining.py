@@ -37,6 +37,7 @@ from relatome.training.loop import Run
 from relatome.training.settings import DataSettings, HeadSettings, Settings
 from relatome.wordpieces import WordPieces
 from tests import tiny
+from tests.test_train_command import DIVIDED, launch, same_but_for_rounding
 
 WORDS = Head("words", "pretraining", "words", ())
 PIECES = WordPieces.toy(tiny.PIECES)
@@ -214,6 +215,20 @@ def test_a_batch_read_in_parts_teaches_what_it_teaches_whole(world: Path, tmp_pa
         next(start(settings_of(world, accumulate=count), tmp_path).steps()).losses["words"] for count in (1, 7)
     )
     assert parts == pytest.approx(whole, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_give_what_one_gives_and_weights_are_not_divided(world: Path, tmp_path: Path) -> None:
+    (tmp_path / "words.toml").write_text(settings_of(world).toml(), encoding="utf-8")
+    command = ("-m", "relatome", "train", "words.toml", "-o")
+    alone = CliRunner().invoke(app, ["train", str(tmp_path / "words.toml"), "-o", str(tmp_path / "one")])
+    assert alone.exit_code == 0, alone.output
+    data = {"RELATOME_DATA": str(world)}
+    both = launch(tmp_path, *DIVIDED["batches"], "--num_processes", "2", *command, str(tmp_path / "two"), **data)
+    assert both.returncode == 0, both.stderr
+    same_but_for_rounding(tmp_path / "two", tmp_path / "one")
+    refused = launch(tmp_path, *DIVIDED["weights"], "--num_processes", "2", *command, str(tmp_path / "three"), **data)
+    assert refused.returncode != 0 and "pre-training does not go with FSDP" in refused.stderr
 
 
 # ----------------------------------------------------------------------------------------------------- the texts
