@@ -13,10 +13,9 @@ from relatome import corpora
 from relatome.cli import main
 from relatome.cli.corpora import page
 from relatome.corpora.counts import compared, said
-from relatome.corpora.held_out import HeldOut
 from relatome.errors import CorpusError
-from relatome.training.mixture import documents
-from relatome.training.settings import DataSettings
+from relatome.training.mixture import heads
+from relatome.training.settings import DataSettings, HeadSettings, Settings
 
 ROOT = Path(__file__).parents[1]
 ROWS = "pair_id\tsent1\tsent2\tscore\n1\tKRNX2 opens.\tIt is open.\t3.5\n2\tPlombidol helps.\tMice ran.\t0.0\n"
@@ -202,7 +201,7 @@ def test_raw_text_has_no_gold_to_learn_from(raw: Path, capsys: pytest.CaptureFix
     assert main(["train", str(run), "-o", str(raw.parent / "run")]) == 2
     assert f"data '{raw}': corpus: 'raw' has no gold: it is raw text" in capsys.readouterr().err
     with pytest.raises(CorpusError, match="'raw' has no gold: it is raw text"):
-        next(documents(DataSettings(str(raw), ("entities",)), HeldOut({}, {})))
+        heads(Settings("encoder", (HeadSettings("entities", "ner"),), (DataSettings(str(raw), ("entities",)),)))
 
 
 def test_raw_text_can_be_audited(raw: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -345,7 +345,7 @@ def test_contradictions_are_told_at_once() -> None:
         )  # fmt: skip
     assert caught.value.problems == (
         "two heads have one name: ['a', 'a', 'b.c']",
-        "heads 'a': unknown task 'tagging', expected one of ner, relation, classification",
+        "heads 'a': unknown task 'tagging', expected one of ner, relation, classification, pretraining",
         "heads 'a': task ner has no head 'packed', expected one of tags, layers",
         "heads 'b.c': class_weights should be one of none, balanced, root; found 'heavy'",
         "heads 'b.c': loss should be cross-entropy or focal, found 'hinge'",
