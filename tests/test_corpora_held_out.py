@@ -65,6 +65,13 @@ def test_a_row_number_is_no_pubmed_id() -> None:
     assert [row.id for row in held.keep(rows, corpus="theirs")] == ["9"]  # PubMed's, if nothing says otherwise
 
 
+@pytest.mark.parametrize("identity", ["12", "pmid:12", "PMID 12", "pmid12"])
+def test_an_id_is_known_whatever_stands_before_it(identity: str) -> None:
+    held = HeldOut({"12": ("a test",)}, {})
+    assert held.why(Document(identity, "One."))
+    assert not held.why(Document(f"{identity}3", "One.")) and not held.why(Document("pmcid:PMC12", "One."))
+
+
 def test_counts_are_by_corpus_and_reason() -> None:
     held = HeldOut({"7": ("x test",)}, TEXTS)
     list(held.keep([Document("7", "One."), Document("8", "Two.")], corpus="one"))

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 import relatome
 from relatome import corpora
-from relatome.batches import Row, collate, encode
+from relatome.batches import collate, encode
 from relatome.cli import app
 from relatome.documents import Document, Mention
 from relatome.errors import CorpusError, ModelError, SettingsError
@@ -77,11 +77,6 @@ def settings_of(world: Path, *, hidden: float = 0.15, **changes: Any) -> Setting
 
 def start(settings: Settings, folder: Path) -> Run:
     return run.planned(settings, folder)
-
-
-def hidden_of(row: Row) -> Any:
-    assert row.hidden is not None
-    return row.hidden
 
 
 def weights(folder: Path) -> bytes:
@@ -170,7 +165,7 @@ def test_the_loss_is_the_mean_over_the_hidden_pieces(world: Path, tmp_path: Path
         table = network.encoder.embeddings.word_embeddings.weight
         inner = module.norm(torch.nn.functional.gelu(module.dense(states[0])))
         every = torch.log_softmax(inner @ table.T + module.bias, dim=-1)
-        costs += [-float(every[place, row.targets["words"][place]].detach()) for place in hidden_of(row)]
+        costs += [-float(every[place, row.targets["words"][place]].detach()) for place in row.hidden]
     made.checkpoint.network.train()
     step = next(made.steps())
     assert step.losses["words"] == pytest.approx(sum(costs) / len(costs), rel=1e-4)
@@ -182,9 +177,9 @@ def test_other_words_are_hidden_at_every_step(world: Path, tmp_path: Path) -> No
     first, again = made._hidden(rows), made._hidden(rows)
     made.done = 1
     other = made._hidden(rows)
-    assert all((hidden_of(one) == hidden_of(two)).all() for one, two in zip(first, again, strict=True))
-    assert any(not np.array_equal(hidden_of(one), hidden_of(two)) for one, two in zip(first, other, strict=True))
-    assert all(row.hidden is None for row in rows)  # the text itself stays
+    assert all((one.hidden == two.hidden).all() for one, two in zip(first, again, strict=True))
+    assert any(not np.array_equal(one.hidden, two.hidden) for one, two in zip(first, other, strict=True))
+    assert not any(len(row.hidden) for row in rows)  # the text itself stays
 
 
 def test_dev_hides_the_same_words_every_time(world: Path, tmp_path: Path) -> None:
@@ -192,7 +187,9 @@ def test_dev_hides_the_same_words_every_time(world: Path, tmp_path: Path) -> Non
     assert scored.dev_scores(made.settings, made.checkpoint) == scored.dev_scores(made.settings, made.checkpoint)
 
 
-@pytest.mark.parametrize("changes", [{}, {"accumulate": 3}, {"average": 0.9}, {"precision": "bf16"}, {"lora": 2}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"accumulate": 3}, {"average": 0.9}, {"precision": "bf16"}, {"lora": 2}, {"freeze": 0}]
+)
 def test_a_killed_run_ends_with_the_weights_of_the_unbroken_one(
     world: Path, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
@@ -250,6 +247,10 @@ def test_what_is_no_file_of_texts_is_one_line(world: Path, tmp_path: Path) -> No
 
     with tarfile.open(tmp_path / "texts.tar", "w") as packed:
         packed.add(world / "texts.jsonl.gz", "texts.jsonl.gz")
+    with pytest.raises(CorpusError, match=r"a folder cannot be a corpus.*relatome convert"):
+        corpora.load(tmp_path)
+    with pytest.raises(CorpusError, match=r"a file of texts and has no card"):
+        corpora.toml(world / "texts.jsonl.gz")
     with pytest.raises(CorpusError, match=r"an archive cannot be a corpus.*relatome convert"):
         corpora.load(tmp_path / "texts.tar")
 
@@ -281,7 +282,7 @@ def test_contradictions_are_told_at_once(world: Path) -> None:
     for problem in (
         "pre-training has a run of its own", "hidden should be above 0 and below 1, found 1.0", "pre-training has no loss",
         "markers is for relations", "thresholds are for heads that give an item one label, and this one gives words",
-        "pre-training has no r_drop", "pre-training has no teacher", "hidden is for pre-training, and this head's task is ner",
+        "pre-training has no r_drop", ": teacher: pre-training has none", "hidden is for pre-training, and this head's task is ner",
     ):  # fmt: skip
         assert problem in said
 

@@ -22,6 +22,8 @@ BUDGET = 1024  # pieces of a batch, padding counted: fills two cores; an engine'
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_NONE: Array = np.zeros(0, dtype=np.int64)
+
 
 @dataclass(slots=True, eq=False)
 class Row:
@@ -58,7 +60,7 @@ class Row:
     legal: dict[str, Array] = field(default_factory=dict)
     soft: dict[str, Array] = field(default_factory=dict)
     reading: Reading | None = None
-    hidden: Array | None = None
+    hidden: Array = field(default_factory=lambda: _NONE)
     source: str = ""
     document: str = ""
 
@@ -203,9 +205,8 @@ def collate(rows: Sequence[Row], *, pad: int, markers: Sequence[int], memory: Se
     if memory is not None:
         remembered[:] = (np.arange(past)[None, :] < np.asarray(memory)[:, None])[:, None, :]
     mask = np.concatenate((remembered, seen), axis=2)[:, None]
-    hidden = [number * wide + row.hidden for number, row in enumerate(rows) if row.hidden is not None]
-    all_hidden = np.concatenate(hidden) if hidden else np.zeros(0, dtype=np.int64)
-    return Batch(tuple(rows), ids, positions, mask, pairs, _readings(rows, wide), all_hidden)
+    hidden = np.concatenate([_NONE, *(number * wide + row.hidden for number, row in enumerate(rows))])
+    return Batch(tuple(rows), ids, positions, mask, pairs, _readings(rows, wide), hidden)
 
 
 def _positions(reading: Reading) -> Array:

@@ -82,6 +82,10 @@ def toml(name: str | Path) -> str:
     if isinstance(name, str) and name.startswith(hub.PREFIX):
         return hub.toml(name)
     path = _card(name)
+    if path.suffix != ".toml":
+        raise CorpusError(
+            "this is a file of texts and has no card", path=path, advice="begin one with that of pubmed-xml"
+        )
     try:
         return path.read_text(encoding="utf-8")
     except OSError as problem:

@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 LIST = "NEVER_TRAIN.tsv"
 
 _TRUNCATED = re.compile(r"abstract truncated at \d+ words")  # MEDLINE's remark under hundreds of abstracts, not theirs
+_PREFIXED = re.compile(r"pmid[:_ -]?\s*(\d+)", flags=re.IGNORECASE)
 Lengths = dict[tuple[str, ...], set[int]]
 
 _TEST_SPLIT = "{} test split"  # not what the list writes ("bc5cdr test"): a leaking protocol waives the one only
@@ -149,7 +150,7 @@ class HeldOut:
         """
         pmid = str(document.meta.get("pmid") or "")
         names = (source_of(document), document.id) if not corpus else (pmid, f"{corpus} {source_of(document)}")
-        for identity in names:
+        for identity in map(_plain, names):
             if test_sets := _others(self.pmids.get(identity, ()), own):
                 return Dropped("pmid", test_sets)
         text = normalised(str(document.meta.get("original", document.text)))  # what a masked row was made of
@@ -162,6 +163,12 @@ class HeldOut:
                 if test_sets := _others(found, own):
                     return Dropped("sentence", test_sets)
         return None
+
+
+def _plain(identity: str) -> str:
+    """A PubMed id without what collections write before it: ``pmid:123``, ``PMID 123``."""
+    found = _PREFIXED.fullmatch(identity)
+    return found[1] if found else identity
 
 
 def _others(test_sets: tuple[str, ...], own: str) -> tuple[str, ...]:

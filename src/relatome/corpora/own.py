@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,19 @@ def load(path: Path) -> OwnText:
     FormatError
         It is of no format that is known.
     """
-    if not path.is_file():
+    if not path.exists():
         raise CorpusError("there is no such file", path=path, advice="give a card (TOML), or one file of texts")
-    if archives.kind(path):
+    if path.is_dir() or archives.kind(path):
+        what = "a folder" if path.is_dir() else "an archive"
         raise CorpusError(
-            "an archive cannot be a corpus", path=path, advice=f"relatome convert {path} texts.jsonl.gz, and give that"
+            f"{what} cannot be a corpus", path=path, advice=f"relatome convert {path} texts.jsonl.gz, and give that"
         )
+    return _opened(path.resolve(), sha256_of(path))
+
+
+@lru_cache(maxsize=4)  # a run asks for its corpora again and again: the division, for which all is read, is made once
+def _opened(path: Path, digest: str) -> OwnText:
     stem = path.name.split(".")[0]
-    digest = sha256_of(path)
     values: dict[str, Any] = {
         "name": re.sub("[^a-z0-9]+", "-", stem.lower()).strip("-") or "texts",
         "title": f"The texts of {path.name}",

@@ -12,11 +12,13 @@ Devlin et al. 2019, "BERT", arXiv:1810.04805, section 3.1 and appendix C.2.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from relatome.documents import Document
+from relatome.tasks.classification import encode
 from relatome.tasks.example import Encoded, Example, Head, Sentence
 from relatome.tasks.ner import IGNORED
 from relatome.wordpieces import Window, WordPieces
@@ -32,13 +34,6 @@ def examples(document: Document, head: Head) -> Iterator[Example[Sentence, str]]
     """The whole text; what it says is its own gold."""
     if document.text.strip():
         yield Example(Sentence(f"{document.id}#0", document.id, document.text), "")
-
-
-def encode(windows: Sequence[Sequence[Window]], batch: Sequence[Sentence], head: Head) -> Iterator[Encoded]:
-    """Every window of every text; ``windows[i]`` are those of ``batch[i]``."""
-    for index, cuts in enumerate(windows):
-        for window in cuts:
-            yield Encoded(window, (index,))
 
 
 def targets(encoded: Encoded, golds: Sequence[str], head: Head) -> Array:
@@ -71,4 +66,7 @@ def hide(window: Window, share: float, generator: np.random.Generator, pieces: W
     random = ordinary[generator.integers(len(ordinary), size=len(hidden))]
     masked = chance < MASKED
     shown[hidden] = np.where(masked, pieces.mask, np.where(chance < MASKED + RANDOM, random, shown[hidden]))
-    return Window(shown, window.starts, window.ends, words, window.index, window.count), hidden
+    return replace(window, ids=shown), hidden
+
+
+__all__ = ["encode", "examples", "hide", "targets"]

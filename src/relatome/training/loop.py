@@ -21,7 +21,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import numpy as np
 import torch
 from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError
@@ -33,8 +32,7 @@ from relatome.models import checkpoint as folders
 from relatome.models.checkpoint import Checkpoint
 from relatome.models.hosted import HostedNetwork
 from relatome.models.network import Network
-from relatome.tasks import pretraining
-from relatome.training import adapters, devices, optim, sharding, stream
+from relatome.training import adapters, devices, optim, pretraining, sharding, stream
 from relatome.training.lock import Lock
 from relatome.training.mixture import Mixture
 from relatome.training.objective import Objective
@@ -383,12 +381,7 @@ class Run:
         """The rows of a pre-training run with other words hidden at every step; those of another run as they are."""
         if not self._hiding:
             return rows
-        generator = np.random.default_rng([self.settings.seed, self.done])
-        found = []
-        for row in rows:
-            window, hidden = pretraining.hide(row.window, self._hiding, generator, self.checkpoint.pieces)
-            found.append(replace(row, window=window, hidden=hidden))
-        return found
+        return pretraining.hide(rows, self._hiding, [self.settings.seed, self.done], self.checkpoint.pieces)
 
     def rehearse(self, rows: list[Row]) -> None:
         """Learn a batch out of turn, to see what a step takes; the run is spoilt by it."""

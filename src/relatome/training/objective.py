@@ -102,10 +102,10 @@ class Objective:
 
     def _of_hidden(self, head: Head, logits: Tensor, part: Sequence[Row], whole: Sequence[Row]) -> dict[str, Tensor]:
         """The mean over the batch's hidden pieces of what each costs; nothing where the part hides none."""
-        gold = np.concatenate([row.targets[head.name][_places(row)] for row in part])
+        gold = np.concatenate([row.targets[head.name][row.hidden] for row in part])
         if not len(gold):
             return {}
-        total = sum(len(_places(row)) for row in whole)
+        total = sum(len(row.hidden) for row in whole)
         costs = F.cross_entropy(logits.float(), torch.from_numpy(gold).to(logits.device), reduction="sum")
         return {head.name: costs / total}
 
@@ -196,11 +196,6 @@ class _Items(NamedTuple):
     share: Tensor
     temperature: Tensor
     soft: Tensor | None = None
-
-
-def _places(row: Row) -> np.ndarray[Any, Any]:
-    """The hidden pieces of a row."""
-    return np.zeros(0, dtype=np.int64) if row.hidden is None else row.hidden
 
 
 def _answered(row: Row, name: str) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -1,9 +1,9 @@
-"""How well an encoder that is pre-trained says the hidden words of texts it does not learn from."""
+"""Rows whose words are hidden, and how well an encoder says those of texts that it does not learn from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,12 +15,21 @@ from relatome.models.checkpoint import Checkpoint
 from relatome.models.network import Network
 from relatome.tasks import pretraining
 from relatome.training.mixture import dev_documents
-
-if TYPE_CHECKING:
-    from relatome.training.settings import Settings
+from relatome.training.settings import Settings
+from relatome.wordpieces import WordPieces
 
 _SEED = 0  # the same words are hidden at every scoring and in every run
 _BUDGET = 4096  # pieces of a batch
+
+
+def hide(rows: Sequence[Row], share: float, seed: Sequence[int], pieces: WordPieces) -> list[Row]:
+    """Copies of the rows, a share of whose words is hidden: the same ones for the same seed."""
+    generator = np.random.default_rng(seed)
+    found = []
+    for row in rows:
+        window, hidden = pretraining.hide(row.window, share, generator, pieces)
+        found.append(replace(row, window=window, hidden=hidden))
+    return found
 
 
 def dev_scores(settings: Settings, checkpoint: Checkpoint) -> dict[str, float]:
@@ -37,14 +46,11 @@ def scores(documents: Iterable[Document], checkpoint: Checkpoint, hidden: float)
     network = checkpoint.network
     assert isinstance(network, Network)
     (head,) = network.asked
-    generator = np.random.default_rng(_SEED)
     inputs = [one.input for document in documents for one in pretraining.examples(document, head)]
-    rows: list[Row] = []
-    for row in encode([(head, inputs)], checkpoint.pieces, limit=checkpoint.limit)[0]:
-        _, encoded = row.encoded[head.name]
-        row.targets[head.name] = pretraining.targets(encoded, (), head)
-        row.window, row.hidden = pretraining.hide(row.window, hidden, generator, checkpoint.pieces)
-        rows.append(row)
+    plain, _ = encode([(head, inputs)], checkpoint.pieces, limit=checkpoint.limit)
+    for row in plain:
+        row.targets[head.name] = pretraining.targets(row.encoded[head.name][1], (), head)
+    rows = hide(plain, hidden, [_SEED], checkpoint.pieces)
     device = next(network.parameters()).device
     right = count = 0
     cost = 0.0

@@ -339,6 +339,7 @@ def _parsed(values: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
 
 def _unlike_cards(settings: Settings) -> Iterator[str]:
     """What the cards of the corpora do not know: names that are not theirs."""
+    tasks = {head.name: head.task for head in settings.heads}
     for item in settings.data:
         where = f"data {item.corpus!r}: "
         try:
@@ -347,7 +348,6 @@ def _unlike_cards(settings: Settings) -> Iterator[str]:
             close = "did you mean" in error.message  # then the whole list is not wanted
             yield f"{where}corpus: {error.message if close else error}"
             continue
-        tasks = {head.name: head.task for head in settings.heads}
         try:
             if any(tasks.get(name) != "pretraining" for name in item.heads):
                 found.card.task()
@@ -522,6 +522,9 @@ def _contradictions(settings: Settings, *, whole: bool = True) -> list[str]:
             problems.append(f"data {item.corpus!r}: weight should be above 0, found {item.weight}")
         if item.teacher and {head.name for head in settings.heads if head.kind == "document"} & set(item.heads):
             problems.append(f"data {item.corpus!r}: a document head learns from no teacher yet")
+        if {head.name for head in settings.heads if head.task == "pretraining"} & set(item.heads):
+            used = [name for name in ("teacher", "types") if getattr(item, name)]
+            problems += [f"data {item.corpus!r}: {name}: pre-training has none" for name in used]
         if not 0 < item.teacher_share <= 1:
             found = item.teacher_share
             problems.append(f"data {item.corpus!r}: teacher_share should be above 0 and at most 1, found {found}")
@@ -581,25 +584,18 @@ def _thresholds(head: HeadSettings) -> list[str]:
 
 def _pretraining(settings: Settings, head: HeadSettings) -> list[str]:
     """What does not go with pre-training, or is set for another head than its own."""
+    plain = HeadSettings(head.name, head.task)
     if head.task != "pretraining":
-        return [f"hidden is for pre-training, and this head's task is {head.task}"] if head.hidden != 0.15 else []
+        return [f"hidden is for pre-training, and this head's task is {head.task}"] * (head.hidden != plain.hidden)
     problems = []
     if len(settings.heads) > 1:
         problems.append("pre-training has a run of its own: the other heads' run begins from the encoder it gives")
     if not 0 < head.hidden < 1:
         problems.append(f"hidden should be above 0 and below 1, found {head.hidden}")
-    plain = HeadSettings(head.name, head.task)
     others = ("labels", "class_weights", "loss", "smoothing", "unjudged")
     problems += [f"pre-training has no {name}" for name in others if getattr(head, name) != getattr(plain, name)]
     if settings.r_drop:
         problems.append("pre-training has no r_drop")
-    taught = [item for item in settings.data if head.name in item.heads]
-    problems += [
-        f"pre-training has no {name}, and data {item.corpus!r} has"
-        for item in taught
-        for name in ("teacher", "types")
-        if getattr(item, name)
-    ]
     return problems
 
 
