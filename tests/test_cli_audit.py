@@ -346,6 +346,40 @@ def test_evaluate_prints_both_side_by_side(world: Path, capsys: pytest.CaptureFi
     assert "clean documents: 2" in out and "errors" in out and " of 4, clean part " in out
 
 
+def test_views_of_one_corpus_are_scored_as_each_alone_and_no_row_is_read_twice(
+    world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = (world / "rows.toml").read_text()
+    other = '[protocols.whole]\nkind = "files"\n[protocols.whole.splits]\ntrain = { read = ["rows.train"] }\n'
+    other += 'test = { read = ["rows.dev", "rows.test"] }\n\n[overlaps'
+    (world / "rows.toml").write_text(card.replace("[overlaps", other, 1))
+    baseline(world).save(world / "model")
+    read: list[str] = []
+    asked = tfidf.TfidfPredictor.predict
+
+    def counted(self: tfidf.TfidfPredictor, requests: Any, memory: Any = None) -> Any:
+        read.extend(one.id for inputs in requests.values() for one in inputs)
+        return asked(self, requests, memory)
+
+    monkeypatch.setattr(tfidf.TfidfPredictor, "predict", counted)
+
+    def scored(protocols: str) -> list[tuple[str, list[dict[str, Any]]]]:
+        read.clear()
+        arguments = ["--corpus", "rows", "--split-protocol", protocols, "--resamples", "0", "--json"]
+        assert main(["evaluate", "model", *arguments]) == 0
+        said = json.loads(capsys.readouterr().out)
+        return [
+            (part["signature"]["protocol"], part["scores"])
+            for part in (said, *said.get("beside", []))
+            if part["signature"]["part"] == "all"
+        ]
+
+    both = scored("official,whole")
+    assert len(read) == len(set(read)) == 6
+    assert both == scored("official") + scored("whole") and [name for name, _ in both] == ["official", "whole"]
+    assert both[0] != both[1]
+
+
 def test_a_test_set_without_a_clean_part(world: Path) -> None:
     """Every test row is in train: there is no score to put beside, and that is said."""
     (world / "rows.test").write_bytes((world / "rows.dev").read_bytes())

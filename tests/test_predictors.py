@@ -19,6 +19,7 @@ from relatome.models import checkpoint
 from relatome.models.checkpoint import Checkpoint
 from relatome.predictors.neural import Memory, NeuralPredictor
 from relatome.predictors.pytorch import TorchForward
+from relatome.predictors.remembered import Remembered
 from relatome.tasks.example import Argument, Head, Pair, Prediction, Sentence, TypedSpan
 from tests import tiny
 
@@ -71,6 +72,22 @@ def test_the_order_of_inputs_never_changes_an_answer(made: Checkpoint, expected:
     assert_same(
         {name: [found[name][places[name].index(n)] for n in range(len(places[name]))] for name in asked}, expected
     )
+
+
+def test_what_was_answered_is_not_read_again(made: Checkpoint, expected: Answers) -> None:
+    """Half of the inputs, then all of them in another order, some twice."""
+    inner = tiny.predictor(made)
+    once = Remembered(inner)
+    once.predict({name: inputs[::2] for name, inputs in requests().items()})
+    half = inner.pieces_read
+    asked = {name: [*inputs[::-1], *inputs[:3]] for name, inputs in requests().items()}
+    found = once.predict(asked)
+    for name in asked:
+        assert tiny.agree(found[name], [*expected[name][::-1], *expected[name][:3]])
+    whole = inner.pieces_read
+    assert 0 < half < whole and once.predict(asked) == found and inner.pieces_read == whole
+    with pytest.raises(ModelError, match="no head 'nothing'"):
+        once.predict({"nothing": []})
 
 
 def test_neighbours_never_change_an_answer(made: Checkpoint, expected: Answers) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from relatome.evaluation.result import Evaluation
+    from relatome.predictors import Predictor
     from relatome.scoring.budget import Budget
     from relatome.scoring.published import Published
     from relatome.scoring.score import Report
@@ -62,6 +63,7 @@ def evaluate(
     from relatome.evaluate import asked
     from relatome.evaluate import evaluate as score
     from relatome.predictors import BASELINES, is_seed, load
+    from relatome.predictors.remembered import Remembered
     from relatome.scoring import published as reading
 
     begun = time.monotonic()
@@ -73,10 +75,14 @@ def evaluate(
     results: list[tuple[str, Evaluation]] = []
     views: list[str | None] = []
     wanted: list[str | None] = [*(one.strip() for one in (split_protocol or "").split(",") if one.strip())] or [None]
+    remembered: dict[str, Predictor] = {}  # views share most of their documents
     for name, protocol in dict.fromkeys(one for view in wanted for one in _all(models, found.card.protocols, view)):
-        predictor = load(name, backend=backend if name == "default" or not name.endswith(BASELINES) else "auto")
+        if name not in remembered:
+            predictor = load(name, backend=backend if name == "default" or not name.endswith(BASELINES) else "auto")
+            if len(wanted) > 1:
+                predictor = remembered[name] = Remembered(predictor)
         result = score(
-            predictor, found, task=asked_for, split=split, protocol=protocol, entities=entities,
+            remembered.get(name, predictor), found, task=asked_for, split=split, protocol=protocol, entities=entities,
             resamples=resamples, seed=seed,
         )  # fmt: skip
         results.append((name, result))
