@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from relatome.evaluation.result import Evaluation
-    from relatome.predictors import Predictor
     from relatome.scoring.budget import Budget
     from relatome.scoring.published import Published
     from relatome.scoring.score import Report
@@ -72,21 +71,21 @@ def evaluate(
         raise SettingsError([f"--corpus is needed, one of {', '.join(corpora.names())}"])
     found = corpora.load(corpus)
     asked_for = found.card.task(task)
-    results: list[tuple[str, Evaluation]] = []
-    views: list[str | None] = []
     wanted: list[str | None] = [*(one.strip() for one in (split_protocol or "").split(",") if one.strip())] or [None]
-    remembered: dict[str, Predictor] = {}  # views share most of their documents
-    for name, protocol in dict.fromkeys(one for view in wanted for one in _all(models, found.card.protocols, view)):
-        if name not in remembered:
-            predictor = load(name, backend=backend if name == "default" or not name.endswith(BASELINES) else "auto")
-            if len(wanted) > 1:
-                predictor = remembered[name] = Remembered(predictor)
-        result = score(
-            remembered.get(name, predictor), found, task=asked_for, split=split, protocol=protocol, entities=entities,
-            resamples=resamples, seed=seed,
-        )  # fmt: skip
-        results.append((name, result))
-        views.append(protocol)
+    scorings = list(dict.fromkeys(one for view in wanted for one in _all(models, found.card.protocols, view)))
+    scored: dict[tuple[str, str | None], Evaluation] = {}
+    for name in dict.fromkeys(name for name, _ in scorings):  # one model at a time in memory, in all its views
+        predictor = load(name, backend=backend if name == "default" or not name.endswith(BASELINES) else "auto")
+        own = [protocol for one, protocol in scorings if one == name]
+        if len(own) > 1:
+            predictor = Remembered(predictor)
+        for protocol in own:
+            scored[name, protocol] = score(
+                predictor, found, task=asked_for, split=split, protocol=protocol, entities=entities,
+                resamples=resamples, seed=seed,
+            )  # fmt: skip
+    results = [(name, scored[name, protocol]) for name, protocol in scorings]
+    views = [protocol for _, protocol in scorings]
     results = _with_seeds(results, views, resamples=resamples, seed=seed)
     if examples is not None:
         with examples.open("w", encoding="utf-8") as handle:

@@ -8,12 +8,12 @@ text, so that relations asked about after entities were found do not read the te
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, overload
+from typing import Any, Protocol
 
 import numpy as np
 
 from relatome.batches import BUDGET, Batch, Row, budgeted, collate, encode
-from relatome.predictors.texts import answers, as_marker, check_heads
+from relatome.predictors.texts import TextPredictor, as_marker
 from relatome.tasks import TASKS
 from relatome.tasks.example import Encoded, Head, Pair, Prediction
 from relatome.wordpieces import MARKERS, Window, WordPieces
@@ -51,7 +51,7 @@ class Memory:
         self._kept[window.ids.tobytes()] = states
 
 
-class NeuralPredictor:
+class NeuralPredictor(TextPredictor):
     """A network as a predictor.
 
     Parameters
@@ -88,35 +88,8 @@ class NeuralPredictor:
         packed = any(head.kind == "packed" for head in heads)
         self._markers = pieces.marker_ids() if packed else (0,) * len(MARKERS)
 
-    @overload
-    def predict(
-        self, requests: Mapping[str, Sequence[Any]], memory: Memory | None = None
-    ) -> dict[str, list[Prediction]]: ...
-
-    @overload
-    def predict(self, requests: Sequence[str]) -> list[Prediction]: ...
-
-    def predict(
-        self, requests: Mapping[str, Sequence[Any]] | Sequence[str], memory: Memory | None = None
-    ) -> dict[str, list[Prediction]] | list[Prediction]:
-        """Answers of each head to its inputs, in order.
-
-        Parameters
-        ----------
-        requests
-            By head name, that task's inputs; heads that ask about the same text share one pass. A ``label`` head also
-            takes pairs, and reads their markers as text. Or plain strings: see `predictors.texts.answers`.
-        memory
-            Kept between calls by the caller; the answers are the same with and without.
-
-        Raises
-        ------
-        ModelError
-            The model has no such head.
-        """
-        if not isinstance(requests, Mapping):
-            return answers(self, requests)
-        check_heads(self, requests)
+    def _predicted(self, requests: Mapping[str, Sequence[Any]], memory: Memory | None) -> dict[str, list[Prediction]]:
+        """Heads that ask about the same text share one pass. A ``label`` head also takes pairs, and reads their markers as text."""
         asked, pairs = [], []
         for name, inputs in requests.items():
             head = self.heads[name]

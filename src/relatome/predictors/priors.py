@@ -19,11 +19,11 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from relatome import __version__
 from relatome.errors import ModelError, TrainingError
-from relatome.predictors.texts import answers, check_heads
+from relatome.predictors.texts import TextPredictor
 from relatome.tasks.example import Example, Head, Pair, Prediction
 from relatome.tasks.pairs import legal
 
@@ -34,7 +34,7 @@ Key = tuple[str, str, str]
 """Corpus, head type, tail type; an empty one stands for any."""
 
 
-class PriorsPredictor:
+class PriorsPredictor(TextPredictor):
     """Labels counted by corpus and types; ``train`` and ``load`` make one.
 
     Parameters
@@ -55,34 +55,7 @@ class PriorsPredictor:
         self._head = head
         self.source = f"priors@{hashlib.sha256(self._json().encode()).hexdigest()[:12]}"
 
-    @overload
-    def predict(
-        self, requests: Mapping[str, Sequence[Any]], memory: Memory | None = None
-    ) -> dict[str, list[Prediction]]: ...
-
-    @overload
-    def predict(self, requests: Sequence[str]) -> list[Prediction]: ...
-
-    def predict(
-        self, requests: Mapping[str, Sequence[Any]] | Sequence[str], memory: Memory | None = None
-    ) -> dict[str, list[Prediction]] | list[Prediction]:
-        """Answers to pairs, in order.
-
-        Parameters
-        ----------
-        requests
-            By head name, pairs. Or marked texts: see `predictors.texts.answers`.
-        memory
-            Not used: here for the interface's sake.
-
-        Raises
-        ------
-        ModelError
-            The model has no such head.
-        """
-        if not isinstance(requests, Mapping):
-            return answers(self, requests)
-        check_heads(self, requests)
+    def _predicted(self, requests: Mapping[str, Sequence[Any]], memory: Memory | None) -> dict[str, list[Prediction]]:
         return {name: [self._answer(pair) for pair in pairs] for name, pairs in requests.items()}
 
     def save(self, folder: str | Path) -> None:

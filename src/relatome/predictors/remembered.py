@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
-from relatome.predictors.texts import Predictor, answers, check_heads
+from relatome.predictors.texts import Predictor, TextPredictor
 from relatome.tasks.example import Prediction
 
 if TYPE_CHECKING:
     from relatome.predictors.neural import Memory
 
 
-class Remembered:
+class Remembered(TextPredictor):
     """Any predictor, with every answer it has given kept: an answer follows from its input alone.
 
     Parameters
@@ -34,27 +34,7 @@ class Remembered:
         self._predictor = predictor
         self._known: dict[str, dict[Any, Prediction]] = {}
 
-    @overload
-    def predict(
-        self, requests: Mapping[str, Sequence[Any]], memory: Memory | None = None
-    ) -> dict[str, list[Prediction]]: ...
-
-    @overload
-    def predict(self, requests: Sequence[str]) -> list[Prediction]: ...
-
-    def predict(
-        self, requests: Mapping[str, Sequence[Any]] | Sequence[str], memory: Memory | None = None
-    ) -> dict[str, list[Prediction]] | list[Prediction]:
-        """Answers of each head to its inputs, in order; see `Predictor`.
-
-        Raises
-        ------
-        ModelError
-            The model has no such head.
-        """
-        if not isinstance(requests, Mapping):
-            return answers(self, requests)
-        check_heads(self, requests)
+    def _predicted(self, requests: Mapping[str, Sequence[Any]], memory: Memory | None) -> dict[str, list[Prediction]]:
         known = {name: self._known.setdefault(name, {}) for name in requests}
         new = {
             name: [one for one in dict.fromkeys(inputs) if one not in known[name]] for name, inputs in requests.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, overload
@@ -29,6 +30,46 @@ class Predictor(Protocol):
 
     @overload
     def predict(self, requests: Sequence[str]) -> list[Prediction]: ...
+
+
+class TextPredictor(Predictor):
+    """What every predictor of the package shares: it takes plain strings too, and refuses a head that it does not have."""
+
+    @overload
+    def predict(
+        self, requests: Mapping[str, Sequence[Any]], memory: Memory | None = None
+    ) -> dict[str, list[Prediction]]: ...
+
+    @overload
+    def predict(self, requests: Sequence[str]) -> list[Prediction]: ...
+
+    def predict(
+        self, requests: Mapping[str, Sequence[Any]] | Sequence[str], memory: Memory | None = None
+    ) -> dict[str, list[Prediction]] | list[Prediction]:
+        """Answers of each head to its inputs, in order.
+
+        Parameters
+        ----------
+        requests
+            By head name, that task's inputs. Or plain strings: see `answers`.
+        memory
+            Of the texts read before, kept between calls by the caller; the answers are the same with and without, and
+            what reads no text, or is asked nothing twice, has no use for it.
+
+        Raises
+        ------
+        ModelError
+            The model has no such head.
+        """
+        if not isinstance(requests, Mapping):
+            return answers(self, requests)
+        check_heads(self, requests)
+        return self._predicted(requests, memory)
+
+    @abstractmethod
+    def _predicted(
+        self, requests: Mapping[str, Sequence[Any]], memory: Memory | None
+    ) -> dict[str, list[Prediction]]: ...
 
 
 def is_marked(text: str) -> bool:

@@ -26,13 +26,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from relatome import __version__
 from relatome.errors import MissingExtraError, ModelError, SettingsError, TrainingError
-from relatome.predictors.texts import answers, check_heads
+from relatome.predictors.texts import TextPredictor
 from relatome.tasks import TASKS
 from relatome.tasks.example import Encoded, Example, Head, Pair, Prediction, Sentence
 from relatome.wordpieces import MARKERS, Window
@@ -91,7 +91,7 @@ class TfidfSettings:
             raise SettingsError(problems)
 
 
-class TfidfPredictor:
+class TfidfPredictor(TextPredictor):
     """A fitted baseline; ``train`` and ``load`` make one.
 
     Parameters
@@ -132,34 +132,7 @@ class TfidfPredictor:
         self._idf, self._coefficients, self._intercepts = idf, coefficients, intercepts
         self.source = source or _source("tfidf", self._arrays())
 
-    @overload
-    def predict(
-        self, requests: Mapping[str, Sequence[Any]], memory: Memory | None = None
-    ) -> dict[str, list[Prediction]]: ...
-
-    @overload
-    def predict(self, requests: Sequence[str]) -> list[Prediction]: ...
-
-    def predict(
-        self, requests: Mapping[str, Sequence[Any]] | Sequence[str], memory: Memory | None = None
-    ) -> dict[str, list[Prediction]] | list[Prediction]:
-        """Answers of each head to its inputs, in order; the task decodes them as it does a network's.
-
-        Parameters
-        ----------
-        requests
-            By head name, that task's inputs: sentences, or pairs. Or plain strings: see `predictors.texts.answers`.
-        memory
-            Not used: here for the interface's sake.
-
-        Raises
-        ------
-        ModelError
-            The model has no such head.
-        """
-        if not isinstance(requests, Mapping):
-            return answers(self, requests)
-        check_heads(self, requests)
+    def _predicted(self, requests: Mapping[str, Sequence[Any]], memory: Memory | None) -> dict[str, list[Prediction]]:
         return {name: self._answers(inputs) for name, inputs in requests.items()}
 
     def probabilities(self, inputs: Sequence[Sentence | Pair]) -> Floats:
